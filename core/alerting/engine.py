@@ -1,0 +1,245 @@
+"""From readings to alerts, transitions and outgoing messages, in the caller's transaction.
+
+    tables = alert_tables(metadata)                                   # in tables.py
+    rule = Rule(
+        id="sentiment_shock", name="Sentiment shock", severity=Severity.CRITICAL,
+        fire_at=4.0, clear_at=2.0, settle=timedelta(hours=1), repeat=timedelta(hours=24),
+        summary={"en": "News on {company} turned sharply ({value} standard deviations)",
+                 "zh": "{company} 的新闻情绪急剧变化（{value} 个标准差）"},
+    )
+    reading = Reading(
+        rule_id=rule.id, key="acme", value=5.3, at=stream_time, labels={"company": "ACME"},
+        evidence=(Evidence(text="ACME recalls ...", source="wire", url="", at=stream_time),),
+    )
+    routing = single("desk", "log", "webhook")                        # receiver, its channels
+    with transaction(engine) as connection:
+        transitions = evaluate(
+            connection, tables, rules=[rule], readings=[reading], routing=routing, now=utc_now
+        )
+    notifiers = {"log": LogNotifier(), "webhook": WebhookNotifier(url=url, secrets=(secret,))}
+    worker = DeliveryWorker(engine, tables, notifiers=notifiers)
+    worker.run_once(utc_now)                                          # or run_until(stop_event)
+
+`now` is the wall clock: silences, group waits and deliveries go by it. Hold, settle and repeat go
+by `Reading.at`, so a replay of old documents gives the alerts that it would have given live.
+Give a reading for every key that a rule looks at, healthy ones too: an alert ends by them.
+`core.alerting.store.alerts` lists alerts, `core.alerting.wire` and `core.alerting.text` show them.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from core.alerting import lifecycle
+from core.alerting.alert import ACTIVE, Alert, Notify, Transition, fingerprint
+from core.alerting.routing import Destination, InhibitRule, Routing, destinations
+from core.alerting.rule import Reading, Rule
+from core.alerting.silences import Silence, inhibited_by, silenced_by
+from core.alerting.store import alerts as store
+from core.alerting.store import outbox, silences
+from core.alerting.tables import AlertTables
+from core.errors import BadInput, Conflict
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class _Mutes:
+    silences: Sequence[Silence]
+    inhibit: Sequence[InhibitRule]
+    active: Mapping[str, Mapping[str, str]]
+    now: datetime
+
+    def reason(self, labels: Mapping[str, str]) -> str:
+        silence = silenced_by(self.silences, labels, self.now)
+        if silence is not None:
+            return f"silence {silence.id}"
+        source = inhibited_by(self.inhibit, labels, self.active)
+        return "" if source is None else f"alert {source}"
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What the readings of one key did: each step with the alert as it was right after it."""
+
+    before: Alert | None
+    after: Alert | None
+    steps: tuple[tuple[Alert, Transition], ...]
+
+    def episodes(self) -> list[Alert]:
+        last = {alert.id: alert for alert, _ in self.steps}
+        if self.after is not None and self.after != self.before:
+            last[self.after.id] = self.after
+        return sorted(last.values(), key=lambda alert: alert.episode)
+
+
+def evaluate(
+    connection: Connection,
+    tables: AlertTables,
+    *,
+    rules: Collection[Rule],
+    readings: Collection[Reading],
+    routing: Routing,
+    now: datetime,
+) -> list[Transition]:
+    """Advance every alert by its readings; write alerts, transitions and messages.
+
+    All of it stands in the caller's transaction, which must be one that may write. The same
+    readings again change nothing. Two processes may evaluate at once: who comes second sees what
+    the first one wrote. Returns the transitions in the order of keys and times. Raises BadInput
+    for a reading of an unknown rule, and Conflict if other processes win again and again.
+    """
+    by_id = {rule.id: rule for rule in rules}
+    by_key = _by_fingerprint(readings, by_id)
+    last = store.latest(connection, tables, fingerprints=by_key)
+    muted_until_now = silences.active(connection, tables, now=now)
+    active: Mapping[str, Mapping[str, str]] = {}
+    if routing.inhibit:
+        active = _active_after(connection, tables, by_key, by_id, last, now)
+    mutes = _Mutes(muted_until_now, routing.inhibit, active, now)
+    steps: list[tuple[Alert, Transition]] = []
+    for name in sorted(by_key):
+        rule = by_id[by_key[name][0].rule_id]
+        steps += _save(connection, tables, name, by_key[name], rule, last.get(name), mutes)
+    _enqueue(connection, tables, steps, routing, now)
+    return [transition for _, transition in steps]
+
+
+def acknowledge(
+    connection: Connection,
+    tables: AlertTables,
+    *,
+    alert_id: str,
+    by: str,
+    now: datetime,
+    note: str = "",
+) -> Alert:
+    """Take an alert, so that it is not told again. Raises NotFound, or Conflict if it is closed."""
+    for _ in range(ATTEMPTS):
+        alert = store.get(connection, tables, alert_id=alert_id)
+        taken, step = lifecycle.acknowledge(alert, by=by, now=now, note=note)
+        if step is None:
+            return alert
+        if store.save(connection, tables, alert=taken, transitions=[step], now=now):
+            return replace(taken, version=taken.version + 1)
+    raise Conflict(f"alert {alert_id} changes too fast; try again")
+
+
+def _by_fingerprint(
+    readings: Collection[Reading], rules: Mapping[str, Rule]
+) -> dict[str, list[Reading]]:
+    grouped: dict[str, list[Reading]] = defaultdict(list)
+    for reading in sorted(readings, key=lambda reading: reading.at):
+        if reading.rule_id not in rules:
+            raise BadInput(f"a reading names the rule {reading.rule_id!r}, which does not exist")
+        grouped[fingerprint(reading.rule_id, reading.key)].append(reading)
+    return dict(grouped)
+
+
+def _course(alert: Alert | None, readings: Iterable[Reading], rule: Rule, mutes: _Mutes) -> _Course:
+    steps: list[tuple[Alert, Transition]] = []
+    current = alert
+    for reading in readings:
+        muted_by = mutes.reason(lifecycle.labels_of(rule, reading))
+        current, step = lifecycle.advance(current, reading, rule, mutes.now, muted_by=muted_by)
+        if current is not None and step is not None:
+            steps.append((current, step))
+    return _Course(alert, current, tuple(steps))
+
+
+def _active_after(
+    connection: Connection,
+    tables: AlertTables,
+    by_key: Mapping[str, Sequence[Reading]],
+    rules: Mapping[str, Rule],
+    last: Mapping[str, Alert],
+    now: datetime,
+) -> dict[str, Mapping[str, str]]:
+    """Who can inhibit: the alerts that are active once these readings are in."""
+    active = store.active_labels(connection, tables)
+    unmuted = _Mutes((), (), {}, now)
+    for name, readings in by_key.items():
+        course = _course(last.get(name), readings, rules[readings[0].rule_id], unmuted)
+        if course.before is not None:
+            active.pop(course.before.id, None)
+        if course.after is not None and course.after.state in ACTIVE:
+            active[course.after.id] = course.after.labels
+    return active
+
+
+def _save(
+    connection: Connection,
+    tables: AlertTables,
+    name: str,
+    readings: Sequence[Reading],
+    rule: Rule,
+    last: Alert | None,
+    mutes: _Mutes,
+) -> tuple[tuple[Alert, Transition], ...]:
+    for _ in range(ATTEMPTS):
+        course = _course(last, readings, rule, mutes)
+        if _written(connection, tables, course, mutes.now):
+            return course.steps
+        last = store.latest(connection, tables, fingerprints=[name]).get(name)
+    raise Conflict(f"the alert {rule.id} on {readings[0].key} changes too fast; try again")
+
+
+def _written(connection: Connection, tables: AlertTables, course: _Course, now: datetime) -> bool:
+    """False, and nothing written, if another process advanced this key first."""
+    for position, alert in enumerate(course.episodes()):
+        own = [step for _, step in course.steps if step.alert_id == alert.id]
+        if store.save(connection, tables, alert=alert, transitions=own, now=now):
+            continue
+        if position == 0:
+            return False
+        raise Conflict(f"alert {alert.id} was opened by another process meanwhile")
+    return True
+
+
+def _enqueue(
+    connection: Connection,
+    tables: AlertTables,
+    steps: Sequence[tuple[Alert, Transition]],
+    routing: Routing,
+    now: datetime,
+) -> None:
+    for destination, alerts in _messages(steps, routing):
+        for channel in destination.receiver.channels:
+            outbox.enqueue(
+                connection,
+                tables,
+                destination=destination,
+                channel=channel,
+                alerts=alerts,
+                now=now,
+            )
+
+
+def _messages(
+    steps: Sequence[tuple[Alert, Transition]], routing: Routing
+) -> list[tuple[Destination, list[Alert]]]:
+    """One message for each group, in the order of time.
+
+    Without a group wait an alert that fired and was resolved is told twice, in two messages; with
+    one the message shows each alert as it is last.
+    """
+    messages: list[tuple[Destination, dict[str, tuple[Alert, Notify]]]] = []
+    current: dict[tuple[str, str], dict[str, tuple[Alert, Notify]]] = {}
+    for alert, step in sorted(steps, key=lambda step: step[1].at):
+        if step.notify is None:
+            continue
+        for destination in destinations(routing, alert.labels):
+            if step.notify is Notify.RESOLVED and not destination.receiver.send_resolved:
+                continue
+            key = (destination.receiver.name, destination.group_key)
+            group = current.get(key)
+            told = None if group is None else group.get(alert.id)
+            split = told is not None and told[1] is not step.notify and not destination.group_wait
+            if group is None or split:
+                group = current[key] = {}
+                messages.append((destination, group))
+            group[alert.id] = (alert, step.notify)
+    return [(where, [alert for alert, _ in group.values()]) for where, group in messages]
