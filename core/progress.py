@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ Advance = Callable[[float], None]
 
 def track(iterable: Iterable[T], *, description: str, total: float | None = None) -> Iterator[T]:
     """Yield the items of `iterable` while showing how many have been taken."""
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with bar(description=description, total=total) as advance:
         for item in iterable:

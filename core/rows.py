@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TextIO
+from typing import TextIO
 
 from core.errors import BadInput
 
@@ -160,6 +160,12 @@ def _text_writer(path: Path, *, compressed: bool) -> Iterator[TextIO]:
             yield stream
 
 
+def _text_reader(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[TextIO]:
     name = str(path)
@@ -167,10 +173,7 @@ def _opened(path: Path) -> Iterator[TextIO]:
         raise BadInput(f"there is no file {name}", file=name, remedy="check the path")
     if path.stat().st_size == 0:
         raise BadInput(f"{path.name} is empty", file=name, remedy="give a file with rows in it")
-    raw: IO[bytes] = (
-        gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
-    )
-    with raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as stream:
+    with _text_reader(path) as stream:
         try:
             yield stream
         except UnicodeDecodeError as error:
@@ -203,11 +206,12 @@ def _read_table(
         if theirs not in header:
             raise _missing_column(name, line=1, ours=ours, theirs=theirs, found=header)
     back = {theirs: ours for ours, theirs in renamed.items()}
+    known = set(header)
     n = 0
     try:
         for record in reader:
             n += 1
-            values = {back.get(key, key): value for key, value in record.items() if key is not None}
+            values = {back.get(key, key): value for key, value in record.items() if key in known}
             yield Row(line=reader.line_num, values=values)
     except csv.Error as error:
         raise BadInput(

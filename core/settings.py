@@ -47,3 +47,8 @@ class CoreSettings(BaseSettings):
             if isinstance(value, str) and "{home}" in value:
                 object.__setattr__(self, name, value.replace("{home}", str(self.home)))
         return self
+
+    @property
+    def vault_path(self) -> Path:
+        """The key ring for `core.crypto.Vault.open`."""
+        return self.home / "secrets" / "vault.json"
