@@ -1,0 +1,252 @@
+"""A simulated month of stories about invented companies: who is written about, when, and how.
+
+Nothing here looks at what the detectors do: coverage, hours, moods and events are drawn from a
+seeded generator; the constants are those of a plausible mid-sized news feed.
+"""
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from apps.monitor.companies import Company
+from apps.monitor.wording import Parts, Pattern, fill
+
+START = datetime(2026, 10, 1, tzinfo=UTC)
+DAYS = 30
+SHARES = {"positive": 0.27, "neutral": 0.47, "negative": 0.26}
+# Share of a day's news in each hour (UTC), and of a usual weekday's on each day of the week.
+HOURS = (2, 2, 2, 3, 4, 7, 10, 11, 9, 8, 7, 8, 9, 10, 9, 8, 7, 6, 5, 5, 5, 4, 3, 2)
+WEEKDAYS = (1.0, 1.05, 1.1, 1.1, 0.95, 0.3, 0.35)
+SECTOR_DAYS = 24
+CHINESE_SHARE = {True: 0.55, False: 0.1}
+CHINESE_COMPANIES = frozenset(
+    {
+        "donglu-airlines",
+        "haorui-dairy",
+        "jinghai-battery",
+        "lanxi-ceramics",
+        "mingyue-electronics",
+        "qinghe-pharma",
+        "ruichuan-auto",
+        "tianbo-express",
+        "xinlan-bank",
+        "yunzhou-property",
+        "zhenghe-display",
+    }
+)
+RESULT_TOPICS = ("earnings", "guidance", "market_move")
+
+
+@dataclass(frozen=True)
+class Shock:
+    """A planted event: `per_hour` extra stories at first, fading over `hours`."""
+
+    company: str
+    start: datetime
+    hours: float
+    kind: str
+    per_hour: float
+    moods: Mapping[str, float]
+    topics: tuple[str, ...]
+    chinese: float = 0.1
+
+
+@dataclass(frozen=True)
+class Story:
+    """What one newsroom writes first; `shock` marks those that nobody may drop."""
+
+    at: datetime
+    title: str
+    body: str
+    language: str
+    shock: bool
+
+
+SHOCKS = (
+    Shock(
+        "fenwright-motors",
+        START + timedelta(days=8, hours=13, minutes=20),
+        10,
+        "product_recall",
+        3.5,
+        {"negative": 0.8, "neutral": 0.2},
+        ("product", "regulation", "market_move"),
+    ),
+    Shock(
+        "eastquay-bank",
+        START + timedelta(days=13, hours=6, minutes=40),
+        30,
+        "funding_strain",
+        1.3,
+        {"negative": 0.72, "neutral": 0.28},
+        ("credit", "market_move", "earnings"),
+    ),
+    Shock(
+        "glasswing-optics",
+        START + timedelta(days=18, hours=9, minutes=5),
+        8,
+        "takeover_bid",
+        3.2,
+        {"positive": 0.75, "neutral": 0.25},
+        ("m_and_a", "market_move", "product"),
+    ),
+    Shock(
+        "tianbo-express",
+        START + timedelta(days=21, hours=2, minutes=30),
+        9,
+        "accounting_probe",
+        3.2,
+        {"negative": 0.75, "neutral": 0.25},
+        ("regulation", "management", "litigation"),
+        0.7,
+    ),
+    Shock(
+        "larkfield-telecom",
+        START + timedelta(days=25, hours=21, minutes=45),
+        9,
+        "data_breach",
+        2.8,
+        {"negative": 0.8, "neutral": 0.2},
+        ("cyber", "litigation", "market_move"),
+    ),
+)
+
+
+class Newsroom:
+    """Writes stories from patterns with one seeded generator."""
+
+    def __init__(
+        self,
+        patterns: Sequence[Pattern],
+        *,
+        companies: Sequence[Company],
+        parts: Parts,
+        rng: random.Random,
+    ) -> None:
+        self.rng = rng
+        self._patterns = patterns
+        self._companies = companies
+        self._parts = parts
+
+    def stories(self, *, originals: int) -> list[Story]:
+        """About `originals` background stories and those of the shocks, by time."""
+        found = [*self._background(originals), *self._shocks()]
+        return sorted(found, key=lambda story: story.at)
+
+    def headline(self, pattern: Pattern, company: Company) -> str:
+        """The pattern filled for a company; the other company named in it is another one."""
+        return self._fill(pattern.text, company, pattern.language)
+
+    def _background(self, originals: int) -> Iterator[Story]:
+        rng = self.rng
+        coverage = {company.id: math.exp(rng.gauss(0, 0.7)) for company in self._companies}
+        weekdays = [WEEKDAYS[(START + timedelta(days=day)).weekday()] for day in range(DAYS)]
+        scale = originals / (sum(coverage.values()) * sum(weekdays))
+        sectors = {
+            (rng.randrange(DAYS), rng.choice(self._companies).sector): rng.choice((-0.9, 0.9))
+            for _ in range(SECTOR_DAYS)
+        }
+        results = {company.id: rng.randrange(DAYS) for company in self._companies}
+        mood = dict.fromkeys(coverage, 0.0)
+        for day in range(DAYS):
+            market = rng.gauss(0, 0.35)
+            for company in self._companies:
+                mood[company.id] = 0.85 * mood[company.id] + rng.gauss(0, 0.25)
+                push = sectors.get((day, company.sector), 0.0)
+                rate = scale * coverage[company.id] * weekdays[day] * (1.8 if push else 1.0)
+                # Days differ more than a Poisson count does.
+                n = self._poisson(rate * rng.gammavariate(4, 0.25))
+                tilt = mood[company.id] + market + push
+                for hour in rng.choices(range(24), HOURS, k=n):
+                    yield self._usual(company, day, hour, tilt)
+                if results[company.id] == day and weekdays[day] > 0.5:
+                    yield from self._results(company, day)
+
+    def _results(self, company: Company, day: int) -> Iterator[Story]:
+        surprise, hour = self.rng.gauss(0, 0.9), self.rng.randrange(5, 17)
+        for later in self.rng.choices((0, 0, 1, 3), k=self.rng.randrange(1, 5)):
+            yield self._usual(company, day, hour + later, surprise, topics=RESULT_TOPICS)
+
+    def _usual(
+        self,
+        company: Company,
+        day: int,
+        hour: int,
+        tilt: float,
+        *,
+        topics: tuple[str, ...] = (),
+    ) -> Story:
+        at = START + timedelta(days=day, hours=hour, seconds=self.rng.randrange(3600))
+        moods = {
+            "positive": SHARES["positive"] * math.exp(tilt),
+            "neutral": SHARES["neutral"],
+            "negative": SHARES["negative"] * math.exp(-tilt),
+        }
+        chinese = CHINESE_SHARE[company.id in CHINESE_COMPANIES]
+        return self._write(at, company, moods, topics, chinese=chinese, shock=False)
+
+    def _shocks(self) -> Iterator[Story]:
+        by_id = {company.id: company for company in self._companies}
+        for shock in SHOCKS:
+            for _ in range(self._poisson(shock.per_hour * shock.hours * 0.55)):
+                passed = shock.hours * self.rng.betavariate(1, 1.8)
+                yield self._write(
+                    shock.start + timedelta(hours=passed),
+                    by_id[shock.company],
+                    shock.moods,
+                    shock.topics,
+                    chinese=shock.chinese,
+                    shock=True,
+                )
+
+    def _write(
+        self,
+        at: datetime,
+        company: Company,
+        moods: Mapping[str, float],
+        topics: tuple[str, ...],
+        *,
+        chinese: float,
+        shock: bool,
+    ) -> Story:
+        rng = self.rng
+        language = "zh" if rng.random() < chinese else "en"
+        mood = rng.choices(list(moods), list(moods.values()))[0]
+        pattern = rng.choice(
+            [
+                pattern
+                for pattern in self._patterns
+                if (pattern.language, pattern.sentiment) == (language, mood)
+                and (not topics or pattern.topic in topics)
+                and pattern.fits(company)
+            ]
+        )
+        lines = [
+            rng.choice(self._parts.lists[f"bodies_{mood}_{language}"]),
+            *rng.sample(list(self._parts.words("bodies", language)), rng.randrange(1, 4)),
+        ]
+        body = ("" if language == "zh" else " ").join(
+            self._fill(line, company, language) for line in lines
+        )
+        title = self._fill(pattern.text, company, language)
+        return Story(at, title, body, language, shock)
+
+    def _fill(self, text: str, company: Company, language: str) -> str:
+        other = self.rng.choice([each for each in self._companies if each.id != company.id])
+        return fill(
+            text,
+            company=company,
+            other=other,
+            language=language,
+            parts=self._parts,
+            rng=self.rng,
+        )
+
+    def _poisson(self, mean: float) -> int:
+        limit, product, n = math.exp(-mean), self.rng.random(), 0
+        while product > limit:
+            product *= self.rng.random()
+            n += 1
+        return n
