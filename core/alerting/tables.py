@@ -129,12 +129,14 @@ def _deliveries(metadata: MetaData) -> Table:
 
 
 def _channels(metadata: MetaData) -> Table:
-    """`free_at` is the theoretical arrival time of the generic cell rate algorithm."""
+    """`free_at` is the theoretical arrival time of the generic cell rate algorithm, `held_until`
+    the end of what a receiver asked for by `Retry-After`."""
     return Table(
         "alert_channels",
         metadata,
         Column("name", String(200), primary_key=True),
         Column("free_at", UtcDateTime, nullable=False),
+        Column("held_until", UtcDateTime),
     )
 
 

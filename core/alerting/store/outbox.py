@@ -154,13 +154,18 @@ def release(connection: Connection, tables: AlertTables, *, delivery: Delivery) 
     )
 
 
-def bury_unknown(connection: Connection, tables: AlertTables, *, known: Collection[str]) -> int:
-    """Move messages to channels that no longer exist to the dead letters; how many."""
+def bury(connection: Connection, tables: AlertTables, *, channels: Collection[str]) -> int:
+    """Move what waits for `channels`, which do not exist, to the dead letters; how many."""
     table = tables.deliveries
     return connection.execute(
         table.update()
-        .where(table.c.state == DeliveryState.QUEUED.value, table.c.channel.not_in(known))
-        .values(state=DeliveryState.DEAD.value, error="this channel is not configured")
+        .where(table.c.state.in_(WAITING), table.c.channel.in_(channels))
+        .values(
+            state=DeliveryState.DEAD.value,
+            lease=None,
+            leased_until=None,
+            error="this channel is not configured",
+        )
     ).rowcount
 
 
@@ -181,20 +186,26 @@ def resend(
     ).rowcount
 
 
-def hold_channel(
-    connection: Connection, tables: AlertTables, *, channel: str, until: datetime
-) -> None:
+def hold(connection: Connection, tables: AlertTables, *, channel: str, until: datetime) -> None:
     """Send nothing to `channel` before `until`; a later time that is set already stays."""
     table = tables.channels
     insert_ignore(table, [{"name": channel, "free_at": until}], connection, key=["name"])
     connection.execute(
-        table.update().where(table.c.name == channel, table.c.free_at < until).values(free_at=until)
+        table.update()
+        .where(
+            table.c.name == channel, or_(table.c.held_until.is_(None), table.c.held_until < until)
+        )
+        .values(held_until=until)
     )
 
 
-def held_channels(connection: Connection, tables: AlertTables, *, now: datetime) -> frozenset[str]:
-    table = tables.channels
-    query = select(table.c.name).where(table.c.free_at > now)
+def due_channels(connection: Connection, tables: AlertTables, *, now: datetime) -> frozenset[str]:
+    """Channels for which something is due, without those that are held."""
+    table, channels = tables.deliveries, tables.channels
+    held = select(channels.c.name).where(channels.c.held_until > now)
+    query = (
+        select(table.c.channel).distinct().where(_free(tables, now), table.c.channel.not_in(held))
+    )
     return frozenset(connection.execute(query).scalars())
 
 
