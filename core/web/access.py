@@ -27,11 +27,11 @@ a revoked key or a changed password counts after `CACHE_SECONDS` at the latest.
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -48,6 +48,7 @@ from core.web import store
 from core.web.sessions import COOKIE, CSRF_FIELD, CSRF_HEADER, Session, Sessions, password_stamp
 from core.web.tables import AccessTables
 
+Found = TypeVar("Found")
 CACHE_SECONDS = 5.0
 CACHE_SIZE = 4096
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -122,8 +123,10 @@ class Access:
     async def _account(self, name: str) -> store.StoredAccount | None:
         return await self._cached(("account", name), self._find_account, name)
 
-    async def _cached(self, cache_key: tuple[str, str], find: Any, argument: str) -> Any:
-        hit = self._cache.get(cache_key)
+    async def _cached(
+        self, cache_key: tuple[str, str], find: Callable[[str], Found | None], argument: str
+    ) -> Found | None:
+        hit: tuple[float, Found] | None = self._cache.get(cache_key)
         if hit is not None and hit[0] > time.monotonic():
             return hit[1]
         found = await run_in_threadpool(find, argument)

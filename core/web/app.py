@@ -103,9 +103,7 @@ def create_app(
     ]
     if directory is not None:
         vault = Vault.open(settings.vault_path)
-        middleware.append(
-            Middleware(Idempotency, access=access, directory=directory, vault=vault)
-        )
+        middleware.append(Middleware(Idempotency, access=access, directory=directory, vault=vault))
     app = FastAPI(
         title=about.title,
         description=about.description,
@@ -156,9 +154,10 @@ def _metrics_router(app: FastAPI) -> APIRouter:
 
     @router.get("/metrics", dependencies=[require()], summary="Prometheus metrics")
     def metrics() -> Response:
-        registries = [app.state.metrics.registry, *(
-            sibling.state.metrics.registry for sibling in _mounted(app)
-        )]
+        registries = [
+            app.state.metrics.registry,
+            *(sibling.state.metrics.registry for sibling in _mounted(app)),
+        ]
         return Response(expose(registries), media_type=CONTENT_TYPE)
 
     return router

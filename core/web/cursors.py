@@ -16,9 +16,7 @@ Position = list[str | int | float | None]
 MAX_LIMIT = 500
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many to give")]
-Cursor = Annotated[
-    str | None, Query(max_length=500, description="The `cursor` of the page before")
-]
+Cursor = Annotated[str | None, Query(max_length=500, description="The `cursor` of the page before")]
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from fastapi.concurrency import run_in_threadpool
+from sqlalchemy import Connection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.crypto import Vault
-from core.database import reading, transaction
+from core.database import transaction
 from core.errors import BadInput, Conflict, NotAuthenticated, TripodError
 from core.web import store
 from core.web.access import Access, Directory
@@ -35,9 +36,7 @@ MAX_STORED = 4 * 1024 * 1024
 class Idempotency:
     """Middleware; runs after the sender is known, so that a key belongs to its sender."""
 
-    def __init__(
-        self, app: ASGIApp, *, access: Access, directory: Directory, vault: Vault
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access, directory: Directory, vault: Vault) -> None:
         self.app = app
         self.access = access
         self.directory = directory
@@ -138,7 +137,7 @@ class Idempotency:
                 return None
             raise Conflict("the first request with this Idempotency-Key is still running")
 
-    def _purge(self, connection: store.Connection, now: datetime) -> None:
+    def _purge(self, connection: Connection, now: datetime) -> None:
         if self._purged_at is None or now - self._purged_at > timedelta(hours=1):
             store.drop_answers_before(connection, self.directory.tables, before=now - KEEP)
             self._purged_at = now

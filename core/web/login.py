@@ -26,9 +26,7 @@ def login_router(pages: Pages, access: Access) -> APIRouter:
     attempts = RateLimiter(ATTEMPTS)
 
     def form(request: Request, *, target: str, status: int = 200, wrong: str = "") -> Response:
-        return pages.render(
-            request, "login.html", status_code=status, target=target, wrong=wrong
-        )
+        return pages.render(request, "login.html", status_code=status, target=target, wrong=wrong)
 
     @router.get("/login")
     async def show(request: Request, next: str = "") -> Response:
@@ -67,9 +65,7 @@ def login_router(pages: Pages, access: Access) -> APIRouter:
         return response
 
     @router.post("/logout")
-    async def sign_out(
-        request: Request, principal: Annotated[Principal, require()]
-    ) -> Response:
+    async def sign_out(request: Request, principal: Annotated[Principal, require()]) -> Response:
         response = RedirectResponse(f"{request.scope.get('root_path', '')}/", status_code=303)
         response.delete_cookie(COOKIE)
         return response

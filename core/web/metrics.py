@@ -80,9 +80,7 @@ def _merged(registries: Iterable[CollectorRegistry]) -> bytes:
                     heads[name].append(line)
             else:
                 families.setdefault(name, []).append(line)
-    lines = [
-        line for name, head in heads.items() for line in [*head, *families.get(name, [])]
-    ]
+    lines = [line for name, head in heads.items() for line in [*head, *families.get(name, [])]]
     return ("\n".join(lines) + "\n").encode() if lines else b""
 
 

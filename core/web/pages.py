@@ -13,9 +13,11 @@ In a template:
 `static(name)` a file of `core/...` or of `<app>/...` with its content hash; `csrf_field()` the
 hidden field of a form; `principal` who is signed in; `lang` "en" or "zh"; `{{ time | when }}` an
 aware datetime; `{{ 0.934 | percent }}`; `{{ 8000 | number }}`. A block `scripts` adds scripts to
-the head. No inline script, style attribute or event attribute works: the CSP forbids them. Charts:
-load `core/vendor/echarts/echarts.common.min.js`, put the data in a `data-` attribute or fetch it, and give ECharts
-`tooltip: {renderMode: "richText"}`, since its HTML tooltips are made of inline styles.
+the head. No inline script, style attribute or event attribute works: the CSP forbids them.
+
+Charts: load `core/vendor/echarts/echarts.common.min.js`, put the data in a `data-` attribute or
+fetch it, and give ECharts `tooltip: {renderMode: "richText"}`, since its HTML tooltips are made of
+inline styles.
 """
 
 import hashlib
@@ -92,9 +94,7 @@ class Pages:
 
     def text(self, request: Request, key: str, **values: object) -> str:
         """A text of the catalogue in the language of the request."""
-        return messages.translate(
-            self.catalogues[messages.language_of(request)], key, values
-        )
+        return messages.translate(self.catalogues[messages.language_of(request)], key, values)
 
     def _common(self, request: Request, language: str) -> dict[str, Any]:
         root = request.scope.get("root_path", "")
@@ -102,20 +102,17 @@ class Pages:
         session = principal.session if principal else None
         token = request.app.state.access.sessions.csrf_token(session) if session else ""
         return {
-            "t": lambda key, **values: messages.translate(
-                self.catalogues[language], key, values
-            ),
+            "t": lambda key, **values: messages.translate(self.catalogues[language], key, values),
             "url": lambda path: f"{root}{path}",
             "static": lambda name: f"{root}/static/{name}?v={self._hash(name)}",
-            "csrf_field": lambda: Markup(
-                '<input type="hidden" name="{}" value="{}">'
-            ).format(CSRF_FIELD, token),
+            "csrf_field": lambda: Markup('<input type="hidden" name="{}" value="{}">').format(
+                CSRF_FIELD, token
+            ),
             "csrf_token": token,
             "principal": principal,
             "lang": language,
             "languages": [
-                (code, name, _with_language(request, code))
-                for code, name in messages.NAMES.items()
+                (code, name, _with_language(request, code)) for code, name in messages.NAMES.items()
             ],
             "request_root": root,
             "path": request.url.path.removeprefix(root),
@@ -130,9 +127,7 @@ class Pages:
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         current = version is not None and version == self._hash(name)
         lifetime = f"public, max-age={YEAR_SECONDS}, immutable" if current else "no-cache"
-        return Response(
-            path.read_bytes(), media_type=kind, headers={"Cache-Control": lifetime}
-        )
+        return Response(path.read_bytes(), media_type=kind, headers={"Cache-Control": lifetime})
 
     def _path(self, name: str) -> Path:
         place, _, rest = name.partition("/")

@@ -70,14 +70,6 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = Field(default_factory=list)
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "Refused", "content": {MEDIA_TYPE: {"schema": {
-        "$ref": "#/components/schemas/Problem"}}}},
-    "5XX": {"description": "Failed", "content": {MEDIA_TYPE: {"schema": {
-        "$ref": "#/components/schemas/Problem"}}}},
-}  # fmt: skip
-
-
 def problem_response(
     status: int,
     detail: str,
@@ -94,7 +86,7 @@ def problem_response(
         status=status,
         detail=detail,
         errors=list(errors),
-        **extra,  # type: ignore[arg-type]
+        **extra,
     )
     body = problem.model_dump(exclude_none=True)
     if not errors:

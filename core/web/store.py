@@ -197,8 +197,6 @@ def drop_answer(connection: Connection, tables: AccessTables, *, key_sha256: str
     connection.execute(delete(table).where(table.c.key_sha256 == key_sha256))
 
 
-def drop_answers_before(
-    connection: Connection, tables: AccessTables, *, before: datetime
-) -> int:
+def drop_answers_before(connection: Connection, tables: AccessTables, *, before: datetime) -> int:
     table = tables.idempotency_keys
     return connection.execute(delete(table).where(table.c.started_at < before)).rowcount
