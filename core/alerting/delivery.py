@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.alerting.message import Delivery
 from core.alerting.notifiers.notifier import Notifier
-from core.alerting.store import outbox
-from core.alerting.store.outbox import RateLimit
+from core.alerting.store import leases, outbox
+from core.alerting.store.leases import RateLimit
 from core.alerting.tables import AlertTables
 from core.database import reading, transaction
 from core.errors import DeliveryFailed
@@ -89,17 +89,17 @@ class DeliveryWorker:
     def run_once(self, now: datetime) -> RunSummary:
         """Send what is due at `now`. What failed for good stands among the dead letters."""
         with reading(self._engine) as connection:
-            due = outbox.due_channels(connection, self._tables, now=now)
+            due = leases.due_channels(connection, self._tables, now=now)
         summary = RunSummary(dead=self._bury(due - self._notifiers.keys()))
-        leased = {
+        taken = {
             channel: deliveries
             for channel in sorted(due & self._notifiers.keys())
             if (deliveries := self._take(channel, now))
         }
-        if not leased:
+        if not taken:
             return summary
-        with ThreadPoolExecutor(max_workers=len(leased)) as pool:
-            done = pool.map(lambda channel: self._serve(channel, leased[channel], now), leased)
+        with ThreadPoolExecutor(max_workers=len(taken)) as pool:
+            done = pool.map(lambda channel: self._serve(channel, taken[channel], now), taken)
             return sum(done, summary)
 
     def run_until(self, stop: Event, *, poll: timedelta = timedelta(seconds=1)) -> None:
@@ -122,7 +122,7 @@ class DeliveryWorker:
 
     def _take(self, channel: str, now: datetime) -> tuple[Delivery, ...]:
         with transaction(self._engine) as connection:
-            return outbox.lease(
+            return leases.lease(
                 connection,
                 self._tables,
                 channel=channel,
@@ -155,7 +155,7 @@ class DeliveryWorker:
             broken = DeliveryFailed(f"{type(error).__name__}: {error}")
             return self._failed(channel, delivery, broken, at)
         with transaction(self._engine) as connection:
-            kept = outbox.mark_sent(connection, self._tables, delivery=delivery, now=at)
+            kept = leases.mark_sent(connection, self._tables, delivery=delivery, now=at)
         if not kept:
             log.warning("lease ran out while sending", channel=channel, delivery=delivery.id)
         return RunSummary(sent=1)
@@ -176,11 +176,11 @@ class DeliveryWorker:
         )
         with transaction(self._engine) as connection:
             if dead:
-                outbox.mark_dead(connection, self._tables, delivery=delivery, error=str(failure))
+                leases.mark_dead(connection, self._tables, delivery=delivery, error=str(failure))
                 return RunSummary(dead=1)
             if asked:
-                outbox.hold(connection, self._tables, channel=channel, until=at + asked)
-            outbox.mark_failed(
+                leases.hold(connection, self._tables, channel=channel, until=at + asked)
+            leases.mark_failed(
                 connection,
                 self._tables,
                 delivery=delivery,
@@ -192,4 +192,4 @@ class DeliveryWorker:
     def _give_back(self, deliveries: Sequence[Delivery]) -> None:
         with transaction(self._engine) as connection:
             for delivery in deliveries:
-                outbox.release(connection, self._tables, delivery=delivery)
+                leases.release(connection, self._tables, delivery=delivery)

@@ -18,7 +18,7 @@
         )
     notifiers = {"log": LogNotifier(), "webhook": WebhookNotifier(url=url, secrets=(secret,))}
     worker = DeliveryWorker(engine, tables, notifiers=notifiers)
-    worker.run_once(utc_now)                                          # or run_until(stop_event)
+    worker.run_once(utc_now)  # or run_until(stop)
 
 `now` is the wall clock: silences, group waits and deliveries go by it. Hold, settle and repeat go
 by `Reading.at`, so a replay of old documents gives the alerts that it would have given live.
@@ -100,11 +100,8 @@ def evaluate(
     if routing.inhibit:
         active = _active_after(connection, tables, by_key, by_id, last, now)
     mutes = _Mutes(muted_until_now, routing.inhibit, active, now)
-    steps: list[tuple[Alert, Transition]] = []
-    for name in sorted(by_key):
-        rule = by_id[by_key[name][0].rule_id]
-        steps += _save(connection, tables, name, by_key[name], rule, last.get(name), mutes)
-    _enqueue(connection, tables, steps, routing, now)
+    steps = _save(connection, tables, by_key, by_id, last, mutes)
+    outbox.enqueue(connection, tables, drafts=_drafts(steps, routing), now=now)
     return [transition for _, transition in steps]
 
 
@@ -123,7 +120,8 @@ def acknowledge(
         taken, step = lifecycle.acknowledge(alert, by=by, now=now, note=note)
         if step is None:
             return alert
-        if store.save(connection, tables, alert=taken, transitions=[step], now=now):
+        if store.update(connection, tables, alert=taken):
+            store.add_transitions(connection, tables, transitions=[step], now=now)
             return replace(taken, version=taken.version + 1)
     raise Conflict(f"alert {alert_id} changes too fast; try again")
 
@@ -173,49 +171,58 @@ def _active_after(
 def _save(
     connection: Connection,
     tables: AlertTables,
-    name: str,
-    readings: Sequence[Reading],
-    rule: Rule,
-    last: Alert | None,
+    by_key: Mapping[str, Sequence[Reading]],
+    rules: Mapping[str, Rule],
+    last: Mapping[str, Alert],
     mutes: _Mutes,
-) -> tuple[tuple[Alert, Transition], ...]:
+) -> list[tuple[Alert, Transition]]:
+    """Write the course of every key; where another process was first, go on from what it wrote."""
+    done: dict[str, _Course] = {}
+    left = sorted(by_key)
     for _ in range(ATTEMPTS):
-        course = _course(last, readings, rule, mutes)
-        if _written(connection, tables, course, mutes.now):
-            return course.steps
-        last = store.latest(connection, tables, fingerprints=[name]).get(name)
-    raise Conflict(f"the alert {rule.id} on {readings[0].key} changes too fast; try again")
+        courses = {
+            name: _course(last.get(name), by_key[name], rules[by_key[name][0].rule_id], mutes)
+            for name in left
+        }
+        lost = _write(connection, tables, courses, mutes.now)
+        done |= {name: course for name, course in courses.items() if name not in lost}
+        if not lost:
+            return [step for name in sorted(done) for step in done[name].steps]
+        left = sorted(lost)
+        last = store.latest(connection, tables, fingerprints=left)
+    raise Conflict(f"{len(left)} alerts change too fast; try again")
 
 
-def _written(connection: Connection, tables: AlertTables, course: _Course, now: datetime) -> bool:
-    """False, and nothing written, if another process advanced this key first."""
-    for position, alert in enumerate(course.episodes()):
-        own = [step for _, step in course.steps if step.alert_id == alert.id]
-        if store.save(connection, tables, alert=alert, transitions=own, now=now):
-            continue
-        if position == 0:
-            return False
-        raise Conflict(f"alert {alert.id} was opened by another process meanwhile")
-    return True
+def _write(
+    connection: Connection, tables: AlertTables, courses: Mapping[str, _Course], now: datetime
+) -> set[str]:
+    """The keys that another process advanced first; nothing is written for them."""
+    episodes = [alert for course in courses.values() for alert in course.episodes()]
+    first = {course.episodes()[0].id for course in courses.values() if course.episodes()}
+    fresh = [alert for alert in episodes if alert.version == 0 and alert.id in first]
+    known = [alert for alert in episodes if alert.version > 0]
+    follow = [alert for alert in episodes if alert.version == 0 and alert.id not in first]
+    written = store.insert(connection, tables, alerts=fresh)
+    lost = {alert.fingerprint for alert in fresh if alert.id not in written}
+    lost |= {
+        alert.fingerprint for alert in known if not store.update(connection, tables, alert=alert)
+    }
+    follow = [alert for alert in follow if alert.fingerprint not in lost]
+    if len(store.insert(connection, tables, alerts=follow)) < len(follow):
+        raise Conflict("an alert was opened by another process meanwhile; try again")
+    steps = [
+        step for name, course in courses.items() if name not in lost for _, step in course.steps
+    ]
+    store.add_transitions(connection, tables, transitions=steps, now=now)
+    return lost
 
 
-def _enqueue(
-    connection: Connection,
-    tables: AlertTables,
-    steps: Sequence[tuple[Alert, Transition]],
-    routing: Routing,
-    now: datetime,
-) -> None:
-    for destination, alerts in _messages(steps, routing):
-        for channel in destination.receiver.channels:
-            outbox.enqueue(
-                connection,
-                tables,
-                destination=destination,
-                channel=channel,
-                alerts=alerts,
-                now=now,
-            )
+def _drafts(steps: Sequence[tuple[Alert, Transition]], routing: Routing) -> list[outbox.Draft]:
+    return [
+        outbox.Draft(destination=destination, channel=channel, alerts=alerts)
+        for destination, alerts in _messages(steps, routing)
+        for channel in destination.receiver.channels
+    ]
 
 
 def _messages(

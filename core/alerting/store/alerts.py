@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, literal, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
 
 from core.alerting.alert import ACTIVE, Alert, Notify, Reason, State, Transition
 from core.alerting.matchers import Matcher, all_match
 from core.alerting.rule import Severity
 from core.alerting.tables import AlertTables
 from core.alerting.wire import evidence_from_json, evidence_json
-from core.database import UtcDateTime, insert_ignore
+from core.database import UtcDateTime
 from core.errors import BadInput, NotFound
 
 CHUNK = 500
@@ -78,34 +79,37 @@ def active_labels(connection: Connection, tables: AlertTables) -> dict[str, Mapp
     return {row.id: row.labels for row in connection.execute(query)}
 
 
-def save(
-    connection: Connection,
-    tables: AlertTables,
-    *,
-    alert: Alert,
-    transitions: Sequence[Transition],
-    now: datetime,
-) -> bool:
-    """Write the alert and its new transitions; False, and nothing written, if another was first.
+def insert(
+    connection: Connection, tables: AlertTables, *, alerts: Sequence[Alert]
+) -> frozenset[str]:
+    """Write new alerts; returns the ids of those that no other process wrote first."""
+    if not alerts:
+        return frozenset()
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    table = tables.alerts
+    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=["id"])
+    rows = [_values(alert) for alert in alerts]
+    return frozenset(connection.execute(statement.returning(table.c.id), rows).scalars())
 
-    An alert with version 0 is new; any other replaces the row with the same version.
-    """
-    values = _values(alert)
-    if alert.version == 0:
-        written = insert_ignore(tables.alerts, [values], connection, key=["id"])
-    else:
-        table = tables.alerts
-        written = connection.execute(
-            table.update()
-            .where(table.c.id == alert.id, table.c.version == alert.version)
-            .values(values)
-        ).rowcount
-    if written == 0:
-        return False
+
+def update(connection: Connection, tables: AlertTables, *, alert: Alert) -> bool:
+    """Replace the row of the same version; False if another process changed it first."""
+    table = tables.alerts
+    statement = (
+        table.update()
+        .where(table.c.id == alert.id, table.c.version == alert.version)
+        .values(_values(alert))
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def add_transitions(
+    connection: Connection, tables: AlertTables, *, transitions: Sequence[Transition], now: datetime
+) -> None:
+    """The history of alerts; call it only for those whose insert or update went through."""
     if transitions:
         rows = [_transition_values(transition, now) for transition in transitions]
         connection.execute(tables.transitions.insert(), rows)
-    return True
 
 
 def list_alerts(

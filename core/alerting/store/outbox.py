@@ -1,16 +1,15 @@
-"""SQL of the outbox: messages are written with the alerts, leased, sent, then marked.
+"""SQL of the outbox: messages are written with the alerts, and `leases` has their sending.
 
-Every race is settled by an `UPDATE ... WHERE` and its row count. Nothing here commits.
+Nothing here commits.
 """
 
 import hashlib
-import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from core.alerting.alert import Alert
 from core.alerting.message import Delivery, DeliveryState
@@ -24,134 +23,36 @@ ERROR_LENGTH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class RateLimit:
-    """At most `burst` messages at once and one every `every` on the average."""
+class Draft:
+    """Alerts of one group for one channel, not yet in the outbox."""
 
-    every: timedelta
-    burst: int = 1
+    destination: Destination
+    channel: str
+    alerts: Sequence[Alert]
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.destination.group_wait or self.destination.group_interval)
+
+    @property
+    def group_hash(self) -> str:
+        return _hash(self.destination.receiver.name, self.destination.group_key)[:16]
 
 
 def enqueue(
-    connection: Connection,
-    tables: AlertTables,
-    *,
-    destination: Destination,
-    channel: str,
-    alerts: Sequence[Alert],
-    now: datetime,
+    connection: Connection, tables: AlertTables, *, drafts: Sequence[Draft], now: datetime
 ) -> None:
-    """Put a message for a group into the outbox, or its alerts into one that still waits.
+    """Put messages into the outbox, or their alerts into messages that still wait.
 
     A message waits for the route's `group_wait`, and at least `group_interval` after the one
     before it; nothing joins a message that is due or was tried.
     """
-    key, receiver = destination.group_key, destination.receiver.name
-    group_hash = _hash(receiver, key)[:16]
-    due_at = now + destination.group_wait
-    if destination.group_wait or destination.group_interval:
-        last = _last_of_group(connection, tables, group_hash, channel)
-        if last is not None:
-            if _join(connection, tables, last, alerts, now):
-                return
-            due_at = max(due_at, last["due_at"] + destination.group_interval)
-    steps = [f"{alert.id}/{alert.transitions}" for alert in alerts]
-    row = {
-        "id": "msg_" + _hash(receiver, channel, key, *steps)[:32],
-        "receiver": receiver,
-        "channel": channel,
-        "group_key": key,
-        "group_hash": group_hash,
-        "group_labels": dict(destination.group_labels),
-        "alerts": [alert_json(alert) for alert in alerts],
-        "state": DeliveryState.QUEUED.value,
-        "created_at": now,
-        "due_at": due_at,
-        "attempts": 0,
-        "error": "",
-        "version": 1,
-    }
-    insert_ignore(tables.deliveries, [row], connection, key=["id"])
-
-
-def lease(
-    connection: Connection,
-    tables: AlertTables,
-    *,
-    channel: str,
-    now: datetime,
-    until: datetime,
-    limit: int,
-    rate: RateLimit | None = None,
-) -> tuple[Delivery, ...]:
-    """Take up to `limit` due messages of `channel` for this worker alone until `until`.
-
-    A message whose lease ran out (its worker died) is taken again. Messages of one group go out
-    in their order: none overtakes one that is still undelivered. Each lease counts an attempt.
-    """
-    taken: list[Delivery] = []
-    for sequence in _due(connection, tables, channel, now, limit):
-        if rate is not None and not _take_token(connection, tables, channel, rate, now):
-            break
-        table, token = tables.deliveries, uuid.uuid4().hex
-        won = connection.execute(
-            table.update()
-            .where(table.c.sequence == sequence, _free(tables, now))
-            .values(
-                state=DeliveryState.SENDING.value,
-                lease=token,
-                leased_until=until,
-                attempted_at=now,
-                attempts=table.c.attempts + 1,
-                version=table.c.version + 1,
-            )
-        ).rowcount
-        if won:
-            query = select(table).where(table.c.sequence == sequence)
-            taken.append(_delivery(connection.execute(query).mappings().one()))
-    return tuple(taken)
-
-
-def mark_sent(
-    connection: Connection, tables: AlertTables, *, delivery: Delivery, now: datetime
-) -> bool:
-    """After the receiver took it. False if the lease had passed to another worker."""
-    return _finish(
-        connection, tables, delivery, state=DeliveryState.SENT.value, sent_at=now, error=""
-    )
-
-
-def mark_failed(
-    connection: Connection, tables: AlertTables, *, delivery: Delivery, error: str, due_at: datetime
-) -> bool:
-    """To be tried again at `due_at`."""
-    return _finish(
-        connection,
-        tables,
-        delivery,
-        state=DeliveryState.QUEUED.value,
-        due_at=due_at,
-        error=error[:ERROR_LENGTH],
-    )
-
-
-def mark_dead(
-    connection: Connection, tables: AlertTables, *, delivery: Delivery, error: str
-) -> bool:
-    """To the dead letters."""
-    return _finish(
-        connection, tables, delivery, state=DeliveryState.DEAD.value, error=error[:ERROR_LENGTH]
-    )
-
-
-def release(connection: Connection, tables: AlertTables, *, delivery: Delivery) -> bool:
-    """Give back a lease that was not used: the attempt does not count."""
-    return _finish(
-        connection,
-        tables,
-        delivery,
-        state=DeliveryState.QUEUED.value,
-        attempts=delivery.attempts - 1,
-    )
+    at_once = [draft for draft in drafts if not draft.waits]
+    rows = [_row(draft, now, due_at=now) for draft in at_once]
+    insert_ignore(tables.deliveries, rows, connection, key=["id"])
+    for draft in drafts:
+        if draft.waits:
+            _enqueue_waiting(connection, tables, draft, now)
 
 
 def bury(connection: Connection, tables: AlertTables, *, channels: Collection[str]) -> int:
@@ -186,29 +87,6 @@ def resend(
     ).rowcount
 
 
-def hold(connection: Connection, tables: AlertTables, *, channel: str, until: datetime) -> None:
-    """Send nothing to `channel` before `until`; a later time that is set already stays."""
-    table = tables.channels
-    insert_ignore(table, [{"name": channel, "free_at": until}], connection, key=["name"])
-    connection.execute(
-        table.update()
-        .where(
-            table.c.name == channel, or_(table.c.held_until.is_(None), table.c.held_until < until)
-        )
-        .values(held_until=until)
-    )
-
-
-def due_channels(connection: Connection, tables: AlertTables, *, now: datetime) -> frozenset[str]:
-    """Channels for which something is due, without those that are held."""
-    table, channels = tables.deliveries, tables.channels
-    held = select(channels.c.name).where(channels.c.held_until > now)
-    query = (
-        select(table.c.channel).distinct().where(_free(tables, now), table.c.channel.not_in(held))
-    )
-    return frozenset(connection.execute(query).scalars())
-
-
 def list_deliveries(
     connection: Connection,
     tables: AlertTables,
@@ -224,7 +102,7 @@ def list_deliveries(
         .order_by(table.c.sequence.desc())
         .limit(limit)
     )
-    return tuple(_delivery(row) for row in connection.execute(query).mappings())
+    return tuple(delivery_of(row) for row in connection.execute(query).mappings())
 
 
 def counts(connection: Connection, tables: AlertTables) -> dict[DeliveryState, int]:
@@ -232,6 +110,38 @@ def counts(connection: Connection, tables: AlertTables) -> dict[DeliveryState, i
     table = tables.deliveries
     query = select(table.c.state, func.count()).group_by(table.c.state)
     return {DeliveryState(state): count for state, count in connection.execute(query)}
+
+
+def _row(draft: Draft, now: datetime, *, due_at: datetime) -> dict[str, Any]:
+    key, receiver = draft.destination.group_key, draft.destination.receiver.name
+    steps = [f"{alert.id}/{alert.transitions}" for alert in draft.alerts]
+    return {
+        "id": "msg_" + _hash(receiver, draft.channel, key, *steps)[:32],
+        "receiver": receiver,
+        "channel": draft.channel,
+        "group_key": key,
+        "group_hash": draft.group_hash,
+        "group_labels": dict(draft.destination.group_labels),
+        "alerts": [alert_json(alert) for alert in draft.alerts],
+        "state": DeliveryState.QUEUED.value,
+        "created_at": now,
+        "due_at": due_at,
+        "attempts": 0,
+        "error": "",
+        "version": 1,
+    }
+
+
+def _enqueue_waiting(
+    connection: Connection, tables: AlertTables, draft: Draft, now: datetime
+) -> None:
+    due_at = now + draft.destination.group_wait
+    last = _last_of_group(connection, tables, draft.group_hash, draft.channel)
+    if last is not None:
+        if _join(connection, tables, last, draft.alerts, now):
+            return
+        due_at = max(due_at, last["due_at"] + draft.destination.group_interval)
+    insert_ignore(tables.deliveries, [_row(draft, now, due_at=due_at)], connection, key=["id"])
 
 
 def _last_of_group(
@@ -271,65 +181,7 @@ def _join(
     return written.rowcount == 1
 
 
-def _due(
-    connection: Connection, tables: AlertTables, channel: str, now: datetime, limit: int
-) -> Sequence[int]:
-    table, earlier = tables.deliveries, tables.deliveries.alias("earlier")
-    overtakes = exists().where(
-        earlier.c.group_hash == table.c.group_hash,
-        earlier.c.channel == table.c.channel,
-        earlier.c.sequence < table.c.sequence,
-        earlier.c.state.in_(WAITING),
-    )
-    query = (
-        select(table.c.sequence)
-        .where(table.c.channel == channel, _free(tables, now), ~overtakes)
-        .order_by(table.c.due_at, table.c.sequence)
-        .limit(limit)
-    )
-    return connection.execute(query).scalars().all()
-
-
-def _free(tables: AlertTables, now: datetime) -> ColumnElement[bool]:
-    table = tables.deliveries
-    return or_(
-        and_(table.c.state == DeliveryState.QUEUED.value, table.c.due_at <= now),
-        and_(table.c.state == DeliveryState.SENDING.value, table.c.leased_until <= now),
-    )
-
-
-def _take_token(
-    connection: Connection, tables: AlertTables, channel: str, rate: RateLimit, now: datetime
-) -> bool:
-    """The generic cell rate algorithm (ITU-T I.371) on one row per channel."""
-    table = tables.channels
-    insert_ignore(table, [{"name": channel, "free_at": now}], connection, key=["name"])
-    free_at = connection.execute(
-        select(table.c.free_at).where(table.c.name == channel)
-    ).scalar_one()
-    if free_at - now > rate.every * (rate.burst - 1):
-        return False
-    written = connection.execute(
-        table.update()
-        .where(table.c.name == channel, table.c.free_at == free_at)
-        .values(free_at=max(free_at, now) + rate.every)
-    )
-    return written.rowcount == 1
-
-
-def _finish(
-    connection: Connection, tables: AlertTables, delivery: Delivery, **values: object
-) -> bool:
-    table = tables.deliveries
-    written = connection.execute(
-        table.update()
-        .where(table.c.id == delivery.id, table.c.lease == delivery.lease)
-        .values(lease=None, leased_until=None, version=table.c.version + 1, **values)
-    )
-    return written.rowcount == 1
-
-
-def _delivery(row: RowMapping) -> Delivery:
+def delivery_of(row: RowMapping) -> Delivery:
     return Delivery(
         id=row["id"],
         receiver=row["receiver"],
