@@ -72,6 +72,10 @@ class TextModel:
         outputs = self._runtime(tokens.ids, pad_id=self._tokenizer.pad_id)
         return Analysis(outputs[EMBEDDING], self._probabilities(outputs), tokens.unknown_share)
 
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens that the model reads of these texts together, special tokens included."""
+        return sum(len(row) for row in self._tokenizer(texts).ids)
+
     def logits(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Raw logits of each head, (texts, labels); calibration is fitted on them."""
         if not texts:
