@@ -38,6 +38,8 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    func,
+    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
@@ -46,6 +48,7 @@ from sqlalchemy.types import TypeEngine
 
 BUSY_TIMEOUT_MS = 10_000
 WRITES = "tripod_writes"
+MIGRATION_LOCK = 7_374_203
 
 
 def connect(url: str) -> Engine:
@@ -148,9 +151,24 @@ def insert_ignore(
 
 
 def upgrade(engine: Engine, migrations: Path, *, revision: str = "head") -> None:
-    """Bring the schema to `revision`. Needs no ini file; a second call changes nothing."""
-    with transaction(engine) as connection:
-        command.upgrade(alembic_config(migrations, connection), revision)
+    """Bring the schema to `revision`. Needs no ini file; a second call changes nothing.
+
+    Several processes may call it at once: the first works, the others wait.
+    """
+    with engine.connect().execution_options(**{WRITES: True}) as connection:
+        sqlite_connection = connection.connection.dbapi_connection
+        if isinstance(sqlite_connection, sqlite3.Connection):
+            # To alter a table SQLite rebuilds it; a foreign key to it must not cascade then. This
+            # pragma works outside a transaction only, hence not through SQLAlchemy.
+            sqlite_connection.execute("PRAGMA foreign_keys = OFF")
+        try:
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+                command.upgrade(alembic_config(migrations, connection), revision)
+        finally:
+            if isinstance(sqlite_connection, sqlite3.Connection):
+                sqlite_connection.execute("PRAGMA foreign_keys = ON")
 
 
 def alembic_config(migrations: Path, connection: Connection) -> Config:

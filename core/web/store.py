@@ -139,6 +139,13 @@ def record(
     )
 
 
+def is_recorded(connection: Connection, tables: AccessTables, *, action: str, subject: str) -> bool:
+    """Whether the audit log has this action on this subject."""
+    log = tables.audit_log
+    statement = select(log.c.id).where(log.c.action == action, log.c.subject == subject).limit(1)
+    return connection.execute(statement).first() is not None
+
+
 def begin_answer(
     connection: Connection,
     tables: AccessTables,
