@@ -211,7 +211,9 @@ def _read_table(
     try:
         for record in reader:
             n += 1
-            values = {back.get(key, key): value for key, value in record.items() if key in known}
+            values = {
+                back.get(str(key), str(key)): value for key, value in record.items() if key in known
+            }
             yield Row(line=reader.line_num, values=values)
     except csv.Error as error:
         raise BadInput(
