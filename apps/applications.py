@@ -7,7 +7,7 @@
 - `api.create_app(runtime)`, a `FastAPI` from `core.web.app.create_app`, whose lifespan runs the
   workers;
 - `service.load_samples(runtime)`, which brings in the sample content and may be repeated;
-- `migrations/`;
+- `tables.ACCESS`, the `AccessTables`, and `migrations/`;
 - `python -m apps.<name>.train --home HOME`, which trains and promotes the models `MODELS[name]`.
 """
 
@@ -26,6 +26,7 @@ from core.models.text_model import TextModel
 from core.settings import CoreSettings
 from core.web.access import Access, Directory
 from core.web.health import AppStatus
+from core.web.tables import AccessTables
 
 HERE = Path(__file__).parent
 MODELS = {
@@ -34,14 +35,6 @@ MODELS = {
     "recommend": ("recommend", "recommend-ranker"),
 }
 NAMES = tuple(MODELS)
-
-
-class Settings(Protocol):
-    @property
-    def home(self) -> Path: ...
-
-    @property
-    def database_url(self) -> str: ...
 
 
 class Runtime(Protocol):
@@ -78,6 +71,14 @@ class Application:
         found: Callable[..., CoreSettings] = deferred(
             f"apps.{self.name}.settings:{self.name.capitalize()}Settings"
         )
+        return found
+
+    def database_url(self, home: Path) -> str:
+        return str(self.settings(home=home).model_dump()["database_url"])
+
+    @property
+    def access(self) -> AccessTables:
+        found: AccessTables = deferred(f"apps.{self.name}.tables:ACCESS")
         return found
 
     @property
