@@ -243,10 +243,10 @@ def _messages(
                 continue
             key = (destination.receiver.name, destination.group_key)
             group = current.get(key)
-            told = None if group is None else group.get(alert.id)
+            told = None if group is None else group.get(alert.fingerprint)
             split = told is not None and told[1] is not step.notify and not destination.group_wait
             if group is None or split:
                 group = current[key] = {}
                 messages.append((destination, group))
-            group[alert.id] = (alert, step.notify)
+            group[alert.fingerprint] = (alert, step.notify)
     return [(where, [alert for alert, _ in group.values()]) for where, group in messages]

@@ -164,8 +164,8 @@ def _join(
     alerts: Sequence[Alert],
     now: datetime,
 ) -> bool:
-    merged: dict[str, Any] = {value["id"]: value for value in waiting["alerts"]}
-    merged |= {alert.id: alert_json(alert) for alert in alerts}
+    merged: dict[str, Any] = {value["fingerprint"]: value for value in waiting["alerts"]}
+    merged |= {alert.fingerprint: alert_json(alert) for alert in alerts}
     table = tables.deliveries
     written = connection.execute(
         table.update()
