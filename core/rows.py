@@ -249,7 +249,8 @@ def _read_json(
             if theirs not in record:
                 raise _missing_column(name, line=line, ours=ours, theirs=theirs, found=record)
         n += 1
-        yield Row(line=line, values={back.get(key, key): value for key, value in record.items()})
+        values = {back.get(str(key), str(key)): value for key, value in record.items()}
+        yield Row(line=line, values=values)
     if n == 0:
         raise BadInput("no rows", file=name, remedy="give a file with rows in it")
 

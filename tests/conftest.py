@@ -1,7 +1,6 @@
 """A tiny randomly initialised transformer, made once, so that tests run real models in no time."""
 
 import string
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,11 @@ from core.models.registry import Registry
 from core.models.text_model import TextModel
 
 WORDS = """
-the a an i my your we it is was are be to of in on for with not no and or what how where when can do
-does want need send back return refund order parcel jacket shoes size late broken pay card gift price
-profit rises falls jumps beats misses loss narrows shares company bank guidance cut record revenue
-video cooking travel science music game history how learn watch story film
-""".split()
+the a an i my your we it is was are be to of in on for with not no and or what how where when can
+do does want need send back return refund order parcel jacket shoes size late broken pay card gift
+price profit rises falls jumps beats misses loss narrows shares company bank guidance cut record
+revenue video cooking travel science music game history how learn watch story film
+"""
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +26,7 @@ def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny-base")
     letters = list(string.ascii_lowercase + string.digits + string.punctuation)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
-    vocabulary += [f"##{letter}" for letter in letters] + sorted(set(WORDS))
+    vocabulary += [f"##{letter}" for letter in letters] + sorted(set(WORDS.split()))
     numbers = {token: number for number, token in enumerate(dict.fromkeys(vocabulary))}
     tokenizer = Tokenizer(models.WordPiece(numbers, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
@@ -55,7 +54,7 @@ def registry(tmp_path: Path) -> Registry:
 
 
 @pytest.fixture(scope="session")
-def tiny_artefact(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def tiny_artefact(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small but really trained artefact with the heads `topic` and `sentiment`."""
     from core.training.examples import Examples, HeadExamples  # noqa: PLC0415
     from core.training.plan import Plan  # noqa: PLC0415
@@ -78,7 +77,7 @@ def tiny_artefact(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         data_licence="Apache-2.0",
         base=str(tiny_base),
     )
-    yield registry.open(manifest.version).path
+    return registry.open(manifest.version).path
 
 
 @pytest.fixture(scope="session")

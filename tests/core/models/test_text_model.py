@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.models.text_model import TextModel
@@ -44,7 +44,7 @@ def test_unknown_share_tells_foreign_script(tiny_text_model: TextModel) -> None:
     assert share.tolist() == [1.0, 0.0, 0.0]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
 def test_any_text_is_scored(tiny_text_model: TextModel, texts: list[str]) -> None:
     analysis = tiny_text_model.analyse(texts)
