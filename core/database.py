@@ -145,7 +145,11 @@ def insert_ignore(
     added = 0
     for start in range(0, len(rows), chunk):
         statement = insert(table).values(list(rows[start : start + chunk]))
-        result = connection.execute(statement.on_conflict_do_nothing(index_elements=list(key)))
+        # SQLAlchemy forgets the row count of an INSERT on PostgreSQL unless it is asked to keep it.
+        result = connection.execute(
+            statement.on_conflict_do_nothing(index_elements=list(key)),
+            execution_options={"preserve_rowcount": True},
+        )
         added += result.rowcount
     return added
 

@@ -89,12 +89,6 @@ def _mask_event(logger: WrappedLogger, method: str, event: EventDict) -> EventDi
     }
 
 
-class _MaskingFormatter(structlog.stdlib.ProcessorFormatter):
-    # A traceback is rendered by the last processor, after the events were masked.
-    def format(self, record: logging.LogRecord) -> str:
-        return mask(super().format(record))
-
-
 def configure(
     *, level: str = "INFO", style: Literal["json", "text"] | None = None, stream: Any = None
 ) -> None:
@@ -109,15 +103,14 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
         _mask_event,
     ]
-    render: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=out.isatty())]
+    plain = structlog.dev.plain_traceback
+    render: Processor = (
+        structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=plain)
         if text
-        else [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     structlog.configure(
         processors=[
@@ -131,9 +124,9 @@ def configure(
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(
-        _MaskingFormatter(
+        structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     root = logging.getLogger()
