@@ -30,12 +30,14 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
     """Waits double from `first` to `longest`, each made up to `jitter` (a share) longer; after
-    `attempts` attempts a message is dead. The defaults keep trying for about four hours."""
+    `attempts` attempts a message is dead. The defaults keep trying for about four hours. What a
+    receiver asks for by `Retry-After` is granted up to `longest_asked`."""
 
     first: timedelta = timedelta(seconds=2)
     longest: timedelta = timedelta(minutes=5)
     attempts: int = 55
     jitter: float = 0.2
+    longest_asked: timedelta = timedelta(hours=1)
 
     def wait(self, attempts: int, *, draw: float) -> timedelta:
         """Before the next attempt after `attempts` have failed; `draw` is uniform in [0, 1)."""
@@ -165,7 +167,8 @@ class DeliveryWorker:
     ) -> RunSummary:
         dead = failure.permanent or delivery.attempts >= self._retry.attempts
         wait = self._retry.wait(delivery.attempts, draw=self._random.random())
-        asked = timedelta(seconds=failure.retry_after or 0)
+        longest = self._retry.longest_asked
+        asked = timedelta(seconds=min(failure.retry_after or 0, longest.total_seconds()))
         log.warning(
             "message not delivered",
             channel=channel,

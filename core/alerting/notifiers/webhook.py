@@ -177,7 +177,7 @@ def _retry_after(value: str | None, now: datetime) -> float | None:
     """Seconds, from seconds or from an HTTP date; None for neither."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     try:
         until = parsedate_to_datetime(value)

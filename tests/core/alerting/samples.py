@@ -1,16 +1,20 @@
 """Rules, readings and receivers that the tests of alerting share."""
 
+import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 from sqlalchemy import Engine
 
 from core.alerting import engine as alerting
 from core.alerting.alert import Transition
+from core.alerting.lifecycle import advance
 from core.alerting.message import Delivery, DeliveryState
 from core.alerting.routing import Routing, single
 from core.alerting.rule import Evidence, Reading, Rule, Severity
@@ -51,6 +55,28 @@ def shock(value: float | None, minute: float, *, key: str = "acme", rule: Rule =
     )
 
 
+def message(*values: float) -> Delivery:
+    alerts = []
+    for number, value in enumerate(values):
+        key = "acme" if number == 0 else f"acme-{number}"
+        alert, _ = advance(None, shock(5, 0, key=key), SHOCK, at(0))
+        if value < 2:
+            alert, _ = advance(alert, shock(value, 7, key=key), SHOCK, at(7))
+        assert alert is not None
+        alerts.append(alert)
+    return Delivery(
+        id="msg_1",
+        receiver="desk",
+        channel="hook",
+        group_key='{}:{sector="retail"}',
+        group_labels={"sector": "retail"},
+        alerts=tuple(alerts),
+        state=DeliveryState.SENDING,
+        created_at=at(0),
+        due_at=at(0),
+    )
+
+
 @dataclass(frozen=True)
 class Store:
     engine: Engine
@@ -82,6 +108,12 @@ class Store:
         return list(reversed(found))
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @dataclass(frozen=True)
 class Post:
     path: str
@@ -96,10 +128,11 @@ class Receiver:
     port: int
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{self.scheme}://127.0.0.1:{self.port}/hook"
 
     def ids(self) -> list[str]:
         return [post.headers["webhook-id"] for post in self.posts]
@@ -107,7 +140,10 @@ class Receiver:
 
 @contextmanager
 def receiving(
-    *answers: tuple[int, dict[str, str]], port: int = 0, delay: float = 0
+    *answers: tuple[int, dict[str, str]],
+    port: int = 0,
+    delay: float = 0,
+    certificate: Path | None = None,
 ) -> Iterator[Receiver]:
     lock = threading.Lock()
     pause = threading.Event()
@@ -131,6 +167,11 @@ def receiving(
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     receiver = Receiver(server.server_address[1], list(answers))
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        receiver.scheme = "https"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
