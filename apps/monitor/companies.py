@@ -16,7 +16,7 @@ from core.errors import BadInput
 from core.rows import read_rows
 
 HEADLINE_FIRST = 100
-HEADLINE_LATER = 80
+HEADLINE_LATER = 70
 BODY_FIRST_SENTENCE = 50
 BODY_LATER = 20
 REPEATED_MENTION = 5
@@ -155,7 +155,9 @@ class Dictionary:
 
 def _mention(company: str, hits: Sequence[tuple[int, str]]) -> Mention:
     best = max(weight for weight, _ in hits)
-    relevance = min(HEADLINE_FIRST, best + REPEATED_MENTION * (len(hits) - 1))
+    # However often the body names it, a company is not one of the headline.
+    most = HEADLINE_FIRST if best >= HEADLINE_LATER else HEADLINE_LATER - 1
+    relevance = min(most, best + REPEATED_MENTION * (len(hits) - 1))
     return Mention(company, relevance, tuple(dict.fromkeys(name for _, name in hits)))
 
 

@@ -73,48 +73,90 @@ def resemblance(left: NDArray[np.uint32], right: NDArray[np.uint32]) -> float:
     return float(np.mean(left == right))
 
 
-class Stories:
-    """The stories of the last days, to ask whether a headline has been printed before.
+@dataclass(frozen=True)
+class Printed:
+    """One document as the stories know it; `companies` are those of its headline."""
 
-    A headline belongs to the earliest story that resembles it within `WINDOW` of event time.
+    id: str
+    at: datetime
+    fingerprint: Fingerprint
+    companies: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Placement:
+    """`story_id` is the id of the story's earliest document, which alone counts.
+
+    `absorbed` are the ids that other stories had until this document joined them.
+    """
+
+    story_id: str
+    absorbed: tuple[str, ...]
+
+
+class Stories:
+    """The stories of the last days. Two documents belong to one story if their headlines name the
+    same companies, resemble each other and were published within `WINDOW`, or if a chain of such
+    documents joins them; so the stories do not depend on the order of arrival.
     """
 
     def __init__(self) -> None:
         self._index = MinHashLSH(threshold=RESEMBLANCE - 0.1, num_perm=PERMUTATIONS)
-        self._exact: dict[str, str] = {}
-        self._known: dict[str, tuple[datetime, Fingerprint]] = {}
+        self._printed: dict[str, Printed] = {}
+        self._story: dict[str, str] = {}
+        self._members: dict[str, list[str]] = {}
 
-    def add(self, story_id: str, fingerprint: Fingerprint, *, at: datetime) -> None:
-        """Remember the first document of a story."""
-        if story_id in self._known:
-            return
-        self._known[story_id] = (at, fingerprint)
-        self._exact.setdefault(fingerprint.exact, story_id)
-        self._index.insert(story_id, _minhash(fingerprint), check_duplication=False)
+    def restore(self, document: Printed, *, story_id: str) -> None:
+        """Take back a document whose story is known."""
+        self._remember(document)
+        self._story[document.id] = story_id
+        self._members.setdefault(story_id, []).append(document.id)
 
-    def find(self, fingerprint: Fingerprint, *, at: datetime) -> tuple[str, float] | None:
-        """The story that this headline repeats and how much it resembles it, or `None`."""
-        same = self._exact.get(fingerprint.exact)
-        if same is not None and self._near(same, at):
-            return same, 1.0
-        best: tuple[float, str] | None = None
-        for story_id in self._index.query(_minhash(fingerprint)):
-            if self._near(story_id, at):
-                alike = resemblance(self._known[story_id][1].signature, fingerprint.signature)
-                if alike >= RESEMBLANCE and (best is None or (-alike, story_id) < best):
-                    best = (-alike, story_id)
-        return (best[1], -best[0]) if best else None
+    def place(self, document: Printed) -> Placement:
+        """Find the story of a new document, joining stories that it belongs to at once."""
+        joined = sorted({self._story[other] for other in self._resembling(document)})
+        members = [document.id]
+        for story_id in joined:
+            members += self._members.pop(story_id)
+        self._remember(document)
+        first = min(members, key=lambda name: (self._printed[name].at, name))
+        # A story may be older than what is remembered of it.
+        kept = [story_id for story_id in joined if story_id not in self._printed]
+        story_id = kept[0] if kept else first
+        for name in members:
+            self._story[name] = story_id
+        self._members[story_id] = members
+        return Placement(story_id, tuple(other for other in joined if other != story_id))
 
     def forget(self, *, before: datetime) -> None:
-        """Drop stories first printed before a time."""
-        for story_id in [key for key, (at, _) in self._known.items() if at < before]:
-            _, fingerprint = self._known.pop(story_id)
-            self._index.remove(story_id)
-            if self._exact.get(fingerprint.exact) == story_id:
-                del self._exact[fingerprint.exact]
+        """Drop documents published before a time."""
+        for name in [key for key, printed in self._printed.items() if printed.at < before]:
+            del self._printed[name]
+            self._index.remove(name)
+            story_id = self._story.pop(name)
+            self._members[story_id].remove(name)
+            if not self._members[story_id]:
+                del self._members[story_id]
 
-    def _near(self, story_id: str, at: datetime) -> bool:
-        return abs(self._known[story_id][0] - at) <= WINDOW
+    def _remember(self, document: Printed) -> None:
+        self._printed[document.id] = document
+        self._index.insert(document.id, _minhash(document.fingerprint), check_duplication=False)
+
+    def _resembling(self, document: Printed) -> list[str]:
+        near = (self._printed[name] for name in self._index.query(_minhash(document.fingerprint)))
+        return [
+            other.id
+            for other in near
+            if other.companies == document.companies
+            and abs(other.at - document.at) <= WINDOW
+            and _same(other.fingerprint, document.fingerprint)
+        ]
+
+
+def _same(left: Fingerprint, right: Fingerprint) -> bool:
+    return left.exact == right.exact or (
+        resemblance(left.signature, right.signature) >= RESEMBLANCE
+    )
 
 
 def resembling_groups(texts: Sequence[str], *, threshold: float) -> list[int]:

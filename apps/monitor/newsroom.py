@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from apps.monitor.companies import Company
 from apps.monitor.wording import Parts, Pattern, fill
 
-START = datetime(2026, 10, 1, tzinfo=UTC)
+START = datetime(2025, 9, 1, tzinfo=UTC)
 DAYS = 30
 SHARES = {"positive": 0.27, "neutral": 0.47, "negative": 0.26}
 # Share of a day's news in each hour (UTC), and of a usual weekday's on each day of the week.
@@ -41,7 +41,8 @@ RESULT_TOPICS = ("earnings", "guidance", "market_move")
 
 @dataclass(frozen=True)
 class Shock:
-    """A planted event: `per_hour` extra stories at first, fading over `hours`."""
+    """A planted event: `per_hour` extra stories on the average of its first half, fading over
+    `hours`; the smaller `onset` is below one, the more of them come at once."""
 
     company: str
     start: datetime
@@ -51,6 +52,7 @@ class Shock:
     moods: Mapping[str, float]
     topics: tuple[str, ...]
     chinese: float = 0.1
+    onset: float = 0.65
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,13 @@ SHOCKS = (
     ),
     Shock(
         "eastquay-bank",
-        START + timedelta(days=13, hours=6, minutes=40),
+        START + timedelta(days=14, hours=6, minutes=40),
         30,
         "funding_strain",
         1.3,
         {"negative": 0.72, "neutral": 0.28},
         ("credit", "market_move", "earnings"),
+        onset=1.0,
     ),
     Shock(
         "glasswing-optics",
@@ -191,9 +194,9 @@ class Newsroom:
         by_id = {company.id: company for company in self._companies}
         for shock in SHOCKS:
             for _ in range(self._poisson(shock.per_hour * shock.hours * 0.55)):
-                passed = shock.hours * self.rng.betavariate(1, 1.8)
+                seconds = round(shock.hours * 3600 * self.rng.betavariate(shock.onset, 1.8))
                 yield self._write(
-                    shock.start + timedelta(hours=passed),
+                    shock.start + timedelta(seconds=seconds),
                     by_id[shock.company],
                     shock.moods,
                     shock.topics,

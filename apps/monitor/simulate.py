@@ -91,7 +91,9 @@ def stream(
     arrivals: list[tuple[datetime, bool, dict[str, str]]] = []
     for story in newsroom.stories(originals=ORIGINALS):
         for printed, at, title, body, source in _printings(story, parts.sources, rng):
-            arrived = at + timedelta(seconds=rng.randrange(5, 90) + 60 * int(source["late_minutes"]))
+            arrived = at + timedelta(
+                seconds=rng.randrange(5, 90) + 60 * int(source["late_minutes"])
+            )
             if not story.shock and rng.random() < LATE_SHARE:
                 arrived += timedelta(hours=rng.uniform(*LATE_HOURS))
             marked = rng.random() >= UNMARKED_LANGUAGE_SHARE

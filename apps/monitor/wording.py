@@ -125,6 +125,7 @@ def fill(
         text = re.sub(r"\b(in|for|and a) \{q\}", rf"\1 {noun}", text)
         text = text.replace("Record {q} ", f"Record {slots['ordinal']} quarter ")
         text = text.replace("of {q} of", f"of {noun} of")
+        text = text.replace(" in {py}", " {py}").replace("{py}", _year_before(slots["yr"], rng))
     filled = re.sub(r"\{(\w+)\}", lambda match: slots[match[1]], text)
     return filled[0].upper() + filled[1:].replace("s's ", "s' ")
 
@@ -167,7 +168,9 @@ def _names(
 
 def _name(company: Company, language: str, rng: random.Random) -> str:
     if language == "zh":
-        return rng.choice((company.name_zh, company.name_zh, company.name_zh, company.aliases_zh[0]))
+        return rng.choice(
+            (company.name_zh, company.name_zh, company.name_zh, company.aliases_zh[0])
+        )
     short = [name for name in company.aliases_en if name not in company.ambiguous]
     return rng.choice((company.name_en, company.name_en, rng.choice(short or [company.name_en])))
 
@@ -175,6 +178,20 @@ def _name(company: Company, language: str, rng: random.Random) -> str:
 def _ratings(scale: Sequence[str], rng: random.Random) -> dict[str, str]:
     high = rng.randrange(len(scale) - 2)
     return {"rhi": scale[high], "rlo": scale[high + rng.choice((1, 1, 2))]}
+
+
+def _year_before(year: str, rng: random.Random) -> str:
+    return rng.choice(
+        (
+            "in the same period a year earlier",
+            "in the corresponding period of the year before",
+            f"in the same quarter of {int(year) - 1}",
+            "a year earlier",
+            "a year ago",
+            "in the comparable period",
+            f"in {int(year) - 1}",
+        )
+    )
 
 
 def _figures(language: str, rng: random.Random) -> dict[str, str]:
@@ -235,16 +252,6 @@ def _figures(language: str, rng: random.Random) -> dict[str, str]:
         "pcl": percent.format(f"{low:.{places}f}"),
         "q": rng.choice((f"{_ORDINALS[quarter]}-quarter", f"Q{quarter + 1}")),
         "half": rng.choice(("first-half", "half-year", "second-half")),
-        "py": rng.choice(
-            (
-                "the same period a year earlier",
-                "the corresponding period of the year before",
-                f"the same quarter of {year - 1}",
-                "a year earlier",
-                "the comparable period",
-                f"{year - 1}",
-            )
-        ),
         "yr": str(year),
         "ny": str(year + 1),
         "month": rng.choice(_MONTHS),
