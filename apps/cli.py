@@ -1,7 +1,5 @@
 """The command `tripod`: one group per app, one for the core's models, and the server."""
 
-import sys
-
 from core.commands import group
 from core.logs import configure
 
@@ -30,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

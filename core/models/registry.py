@@ -40,14 +40,8 @@ class Registry:
 
         The folder appears whole or not at all. Adding the same content again changes nothing.
         """
-        files = {
-            str(path.relative_to(folder)): sha256_of(path)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.name != FILE_NAME
-        }
-        described = replace(manifest, files=files, version="")
-        version = hashlib.sha256(described.to_json().encode()).hexdigest()[:VERSION_LENGTH]
-        final = replace(described, version=version)
+        final = named_by_content(folder, manifest)
+        version = final.version
         (folder / FILE_NAME).write_text(final.to_json(), encoding="utf-8")
         for path in folder.rglob("*"):
             _sync(path)
@@ -150,6 +144,18 @@ class Registry:
         if not version or not version.replace("-", "").replace("_", "").isalnum():
             raise BadInput(f'"{version}" is no version of a model', field="version")
         return self.root / "artefacts" / version
+
+
+def named_by_content(folder: Path, manifest: Manifest) -> Manifest:
+    """The manifest with the checksums of the folder's files, and the version they give it."""
+    files = {
+        str(path.relative_to(folder)): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != FILE_NAME
+    }
+    described = replace(manifest, files=files, version="")
+    version = hashlib.sha256(described.to_json().encode()).hexdigest()[:VERSION_LENGTH]
+    return replace(described, version=version)
 
 
 def sha256_of(path: Path) -> str:
