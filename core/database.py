@@ -139,19 +139,13 @@ def insert_ignore(
     if not rows:
         return 0
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    columns = len(rows[0])
-    # SQLite binds at most 32766 values in one statement, PostgreSQL 65535.
-    chunk = max(1, 30_000 // columns)
-    added = 0
-    for start in range(0, len(rows), chunk):
-        statement = insert(table).values(list(rows[start : start + chunk]))
-        # SQLAlchemy forgets the row count of an INSERT on PostgreSQL unless it is asked to keep it.
-        result = connection.execute(
-            statement.on_conflict_do_nothing(index_elements=list(key)),
-            execution_options={"preserve_rowcount": True},
-        )
-        added += result.rowcount
-    return added
+    # Rows as parameters, not as VALUES in the statement: that compiles 20 times longer.
+    # SQLAlchemy forgets the row count of an INSERT on PostgreSQL unless it is asked to keep it.
+    return connection.execute(
+        insert(table).on_conflict_do_nothing(index_elements=list(key)),
+        list(rows),
+        execution_options={"preserve_rowcount": True},
+    ).rowcount
 
 
 def upgrade(engine: Engine, migrations: Path, *, revision: str = "head") -> None:
