@@ -27,6 +27,7 @@ KEY = re.compile(
 # Digits with single separators. Dates, UUIDs and hex digests must survive: see _number.
 NUMBER = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ().-]{0,2}\d){6,18}(?![\w])")
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+OWN_LOGGERS = ("apps", "core")
 PRIVATE = frozenset(
     {"password", "secret", "token", "api_key", "authorization", "cookie", "phone", "email"}
 )
@@ -94,6 +95,8 @@ def configure(
 ) -> None:
     """Send all logs of this process to `stream` (standard error).
 
+    `level` is that of Tripod's own loggers; libraries speak from WARNING on.
+
     `style` is by default text on a terminal and JSON elsewhere.
     """
     out = sys.stderr if stream is None else stream
@@ -131,4 +134,6 @@ def configure(
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    for ours in OWN_LOGGERS:
+        logging.getLogger(ours).setLevel(level)

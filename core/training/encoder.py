@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from core.models.base_model import BaseModel
 from core.models.runtime import HEAD_PREFIX
@@ -53,6 +54,7 @@ class HeadedEncoder(nn.Module):
 
 def load_encoder(base: BaseModel, heads: Mapping[str, int], *, dropout: float) -> HeadedEncoder:
     """Base weights in float32 with new heads. No code of the checkpoint is ever run."""
+    disable_progress_bar()
     transformer = AutoModel.from_pretrained(
         base.source,
         dtype=torch.float32,

@@ -55,14 +55,14 @@ def test_dates_hashes_and_order_numbers_stay(text: str) -> None:
 
 
 def test_every_way_into_the_log_is_masked(output: io.StringIO) -> None:
-    structlog.get_logger("shop").info(
+    structlog.get_logger("apps.shop").info(
         "mail sent", to="li.lei@example.cn", password="hunter22", nested={"phone": "x", "n": [1]}
     )
     logging.getLogger("other").warning("call %s", "138 0013 8000")
     try:
         raise ValueError("no mailbox li.lei@example.cn")
     except ValueError:
-        structlog.get_logger("shop").exception("failed")
+        structlog.get_logger("apps.shop").exception("failed")
 
     lines = [json.loads(line) for line in output.getvalue().splitlines()]
     assert lines[0]["to"] == "[email]"
@@ -74,6 +74,6 @@ def test_every_way_into_the_log_is_masked(output: io.StringIO) -> None:
 
 
 def test_chinese_is_readable(output: io.StringIO) -> None:
-    structlog.get_logger("shop").info("退货")
+    structlog.get_logger("apps.shop").info("退货")
 
     assert "退货" in output.getvalue()
