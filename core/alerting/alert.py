@@ -50,9 +50,9 @@ class Alert:
 
     `fingerprint` (16 hexadecimal digits) names rule and key, `episode` counts from 1, and `id`
     is both, so the same readings give the same ids everywhere. `value` is the one last read and
-    `evidence` what was seen when it fired. `notified_at` is the time of the last reading that
-    was told, None while nobody knows. `version` grows with every save, `transitions` with
-    every transition.
+    `evidence` what was seen when it fired. `notified_at` is the time of the last reading for
+    which a message went to the outbox, None while there was none. `version` grows with every
+    save, `transitions` with every transition.
     """
 
     id: str

@@ -14,7 +14,6 @@ from time import monotonic
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from core.alerting.message import Delivery
 from core.alerting.notifiers.notifier import Notifier
@@ -109,7 +108,7 @@ class DeliveryWorker:
         while not stop.is_set():
             try:
                 summary = self.run_once(datetime.now(UTC))
-            except SQLAlchemyError:
+            except Exception:
                 log.exception("delivery run failed; it is tried again")
                 summary = RunSummary()
             if not summary.sent:

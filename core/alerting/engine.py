@@ -120,7 +120,7 @@ def acknowledge(
         taken, step = lifecycle.acknowledge(alert, by=by, now=now, note=note)
         if step is None:
             return alert
-        if store.update(connection, tables, alert=taken):
+        if store.update(connection, tables, alerts=[taken]):
             store.add_transitions(connection, tables, transitions=[step], now=now)
             return replace(taken, version=taken.version + 1)
     raise Conflict(f"alert {alert_id} changes too fast; try again")
@@ -203,10 +203,8 @@ def _write(
     known = [alert for alert in episodes if alert.version > 0]
     follow = [alert for alert in episodes if alert.version == 0 and alert.id not in first]
     written = store.insert(connection, tables, alerts=fresh)
-    lost = {alert.fingerprint for alert in fresh if alert.id not in written}
-    lost |= {
-        alert.fingerprint for alert in known if not store.update(connection, tables, alert=alert)
-    }
+    written |= store.update(connection, tables, alerts=known)
+    lost = {alert.fingerprint for alert in [*fresh, *known] if alert.id not in written}
     follow = [alert for alert in follow if alert.fingerprint not in lost]
     if len(store.insert(connection, tables, alerts=follow)) < len(follow):
         raise Conflict("an alert was opened by another process meanwhile; try again")

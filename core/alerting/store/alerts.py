@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, literal, select, tuple_
+from sqlalchemy import Connection, RowMapping, bindparam, func, literal, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.alerting.alert import ACTIVE, Alert, Notify, Reason, State, Transition
@@ -92,15 +92,20 @@ def insert(
     return frozenset(connection.execute(statement.returning(table.c.id), rows).scalars())
 
 
-def update(connection: Connection, tables: AlertTables, *, alert: Alert) -> bool:
-    """Replace the row of the same version; False if another process changed it first."""
+def update(
+    connection: Connection, tables: AlertTables, *, alerts: Sequence[Alert]
+) -> frozenset[str]:
+    """Replace the rows of the same version; returns the ids of those that were still of it."""
     table = tables.alerts
-    statement = (
-        table.update()
-        .where(table.c.id == alert.id, table.c.version == alert.version)
-        .values(_values(alert))
+    same = (table.c.id == bindparam("same_id"), table.c.version == bindparam("same_version"))
+    statement = table.update().where(*same)
+    return frozenset(
+        alert.id
+        for alert in alerts
+        if connection.execute(
+            statement, {**_values(alert), "same_id": alert.id, "same_version": alert.version}
+        ).rowcount
     )
-    return connection.execute(statement).rowcount == 1
 
 
 def add_transitions(
