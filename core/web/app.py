@@ -44,6 +44,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import PlainTextResponse
 from starlette.middleware import Middleware
 from starlette.types import Lifespan
 
@@ -152,7 +153,12 @@ def _include(
 def _metrics_router(app: FastAPI) -> APIRouter:
     router = APIRouter(tags=["health"])
 
-    @router.get("/metrics", dependencies=[require()], summary="Prometheus metrics")
+    @router.get(
+        "/metrics",
+        dependencies=[require()],
+        response_class=PlainTextResponse,
+        summary="Prometheus metrics",
+    )
     def metrics() -> Response:
         registries = [
             app.state.metrics.registry,

@@ -121,8 +121,13 @@ def console_router(shop: Shop) -> APIRouter:
     return router
 
 
+@pytest.fixture(scope="session")
+def password_argon2() -> str:
+    return hash_password(PASSWORD)
+
+
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, password_argon2: str) -> Iterator[Shop]:
     engine = connect(f"sqlite:///{tmp_path}/shop.db")
     METADATA.create_all(engine)
     with transaction(engine) as connection:
@@ -130,7 +135,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
             connection,
             TABLES,
             name="admin",
-            password_argon2=hash_password(PASSWORD),
+            password_argon2=password_argon2,
             scopes=["*"],
             now=datetime.now(UTC),
         )
