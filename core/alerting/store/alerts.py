@@ -3,20 +3,19 @@
 import base64
 import binascii
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, func, literal, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from core.alerting.alert import ACTIVE, Alert, Notify, Reason, State, Transition
 from core.alerting.matchers import Matcher, all_match
 from core.alerting.rule import Severity
 from core.alerting.tables import AlertTables
 from core.alerting.wire import evidence_from_json, evidence_json
-from core.database import UtcDateTime
+from core.database import UtcDateTime, insert_ignore
 from core.errors import BadInput, NotFound
 
 CHUNK = 500
@@ -83,13 +82,10 @@ def insert(
     connection: Connection, tables: AlertTables, *, alerts: Sequence[Alert]
 ) -> frozenset[str]:
     """Write new alerts; returns the ids of those that no other process wrote first."""
-    if not alerts:
-        return frozenset()
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    table = tables.alerts
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=["id"])
     rows = [_values(alert) for alert in alerts]
-    return frozenset(connection.execute(statement.returning(table.c.id), rows).scalars())
+    return _written(
+        connection, rows, lambda some: insert_ignore(tables.alerts, some, connection, key=["id"])
+    )
 
 
 def update(
@@ -99,13 +95,30 @@ def update(
     table = tables.alerts
     same = (table.c.id == bindparam("same_id"), table.c.version == bindparam("same_version"))
     statement = table.update().where(*same)
-    return frozenset(
-        alert.id
-        for alert in alerts
-        if connection.execute(
-            statement, {**_values(alert), "same_id": alert.id, "same_version": alert.version}
-        ).rowcount
+    rows = [
+        {**_values(alert), "same_id": alert.id, "same_version": alert.version} for alert in alerts
+    ]
+    options = {"preserve_rowcount": True}
+    return _written(
+        connection,
+        rows,
+        lambda some: connection.execute(statement, some, execution_options=options).rowcount,
     )
+
+
+def _written(
+    connection: Connection,
+    rows: list[dict[str, Any]],
+    write: Callable[[list[dict[str, Any]]], int],
+) -> frozenset[str]:
+    """Write all rows at once; if some were lost to another process, one by one to see which."""
+    if not rows:
+        return frozenset()
+    with connection.begin_nested() as savepoint:
+        if write(rows) == len(rows):
+            return frozenset(row["id"] for row in rows)
+        savepoint.rollback()
+    return frozenset(row["id"] for row in rows if write([row]) == 1)
 
 
 def add_transitions(
