@@ -1,5 +1,6 @@
 """A small application in the frame, with a key for each kind of sender."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from sqlalchemy import Engine, MetaData
 
 from core.database import connect, transaction
 from core.errors import Overloaded, Unavailable
+from core.logs import configure
 from core.settings import CoreSettings
 from core.web import store
 from core.web.access import Access, Directory, Principal, create_key, hash_password, require
@@ -119,6 +121,12 @@ def console_router(shop: Shop) -> APIRouter:
         return {"by": principal.name}
 
     return router
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Logs as a server writes them: structlog's default draws tracebacks for seconds."""
+    configure(style="json", stream=io.StringIO())
 
 
 @pytest.fixture(scope="session")
