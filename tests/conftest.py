@@ -8,6 +8,8 @@ import pytest
 from core.models.registry import Registry
 from core.models.text_model import TextModel
 
+pytest_plugins = ["tests.required_suites"]
+
 WORDS = """
 the a an i my your we it is was are be to of in on for with not no and or what how where when can
 do does want need send back return refund order parcel jacket shoes size late broken pay card gift
