@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import Connection
 
 from apps.applications import Application
-from core.crypto import write_once
+from core.crypto import replace_private
 from core.database import connect, reading, transaction, upgrade
 from core.errors import Unavailable
 from core.models.registry import Registry
@@ -143,9 +143,9 @@ def first_access(
     is written after the password was told and before the accounts are committed: a start that is
     cut off in between leaves a password that was told and works after the next start.
     """
-    password_file = home / "secrets" / "admin.argon2"
-    password = None if password_file.exists() else secrets.token_urlsafe(12)
-    hashed = password_file.read_text("utf-8") if password is None else hash_password(password)
+    kept = _password_file(home)
+    password = None if kept.exists() else secrets.token_urlsafe(12)
+    hashed = kept.read_text("utf-8") if password is None else hash_password(password)
     with _transactions(directories) as connections:
         keys = {}
         for (name, directory), connection in zip(directories, connections, strict=True):
@@ -167,4 +167,13 @@ def first_access(
                 )
         yield FirstAccess(keys=keys, password=password)
         if password is not None:
-            write_once(password_file, hashed)
+            keep_password(home, hashed)
+
+
+def keep_password(home: Path, password_argon2: str) -> None:
+    """Remember the hash for applications that start later."""
+    replace_private(_password_file(home), password_argon2)
+
+
+def _password_file(home: Path) -> Path:
+    return home / "secrets" / "admin.argon2"

@@ -57,10 +57,7 @@ class Vault:
         """Put a new key first in the file; returns a vault that seals with it."""
         keys = [_new_key(), *self._keys]
         index_key = base64.urlsafe_b64encode(self._index_key).decode("ascii")
-        temporary = self._path.with_suffix(".new")
-        temporary.unlink(missing_ok=True)
-        _write_private(temporary, json.dumps({"keys": keys, "index_key": index_key}))
-        temporary.replace(self._path)
+        replace_private(self._path, json.dumps({"keys": keys, "index_key": index_key}))
         return type(self)(path=self._path, keys=keys, index_key=self._index_key)
 
 
@@ -77,6 +74,14 @@ def write_once(path: Path, text: str) -> str:
         finally:
             temporary.unlink()
     return path.read_text(encoding="utf-8")
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Write a private file in place of another; readers see the old one or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    _write_private(temporary, text)
+    temporary.replace(path)
 
 
 def _write_private(path: Path, text: str) -> None:
