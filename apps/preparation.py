@@ -149,7 +149,7 @@ def first_access(
     with _transactions(directories) as connections:
         keys = {}
         for (name, directory), connection in zip(directories, connections, strict=True):
-            store.insert_account(
+            added = store.insert_account(
                 connection,
                 directory.tables,
                 name=ACCOUNT,
@@ -157,6 +157,10 @@ def first_access(
                 scopes=["*"],
                 now=now,
             )
+            if password is not None and not added:
+                store.set_password(
+                    connection, directory.tables, name=ACCOUNT, password_argon2=hashed
+                )
             if not store.list_keys(connection, directory.tables):
                 keys[name] = create_key(
                     connection,
