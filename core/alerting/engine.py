@@ -30,12 +30,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import Connection
 
 from core.alerting import lifecycle
-from core.alerting.alert import ACTIVE, Alert, Notify, Transition, fingerprint
-from core.alerting.routing import Destination, InhibitRule, Routing, destinations
+from core.alerting.alert import ACTIVE, Alert, Transition, fingerprint
+from core.alerting.grouping import messages
+from core.alerting.routing import InhibitRule, Routing
 from core.alerting.rule import Reading, Rule
 from core.alerting.silences import Silence, inhibited_by, silenced_by
 from core.alerting.store import alerts as store
@@ -48,16 +50,18 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class _Mutes:
+    """`active` has the labels of the active alerts by id, for the time of each reading."""
+
     silences: Sequence[Silence]
     inhibit: Sequence[InhibitRule]
-    active: Mapping[str, Mapping[str, str]]
+    active: Mapping[datetime, Mapping[str, Mapping[str, str]]]
     now: datetime
 
-    def reason(self, labels: Mapping[str, str]) -> str:
+    def reason(self, labels: Mapping[str, str], at: datetime) -> str:
         silence = silenced_by(self.silences, labels, self.now)
         if silence is not None:
             return f"silence {silence.id}"
-        source = inhibited_by(self.inhibit, labels, self.active)
+        source = inhibited_by(self.inhibit, labels, self.active.get(at, {}))
         return "" if source is None else f"alert {source}"
 
 
@@ -95,11 +99,12 @@ def evaluate(
     by_id = {rule.id: rule for rule in rules}
     by_key = _by_fingerprint(readings, by_id)
     last = store.latest(connection, tables, fingerprints=by_key)
-    muted_until_now = silences.active(connection, tables, now=now)
-    active: Mapping[str, Mapping[str, str]] = {}
+    active: dict[datetime, Mapping[str, Mapping[str, str]]] = {}
     if routing.inhibit:
-        active = _active_after(connection, tables, by_key, by_id, last, now)
-    mutes = _Mutes(muted_until_now, routing.inhibit, active, now)
+        standing = store.active_labels(connection, tables)
+        active = _active_by_time(standing, readings, by_id, last, now)
+    silenced = silences.active(connection, tables, now=now)
+    mutes = _Mutes(silenced, routing.inhibit, active, now)
     steps = _save(connection, tables, by_key, by_id, last, mutes)
     outbox.enqueue(connection, tables, drafts=_drafts(steps, routing), now=now)
     return [transition for _, transition in steps]
@@ -141,31 +146,40 @@ def _course(alert: Alert | None, readings: Iterable[Reading], rule: Rule, mutes:
     steps: list[tuple[Alert, Transition]] = []
     current = alert
     for reading in readings:
-        muted_by = mutes.reason(lifecycle.labels_of(rule, reading))
+        muted_by = mutes.reason(lifecycle.labels_of(rule, reading), reading.at)
         current, step = lifecycle.advance(current, reading, rule, mutes.now, muted_by=muted_by)
         if current is not None and step is not None:
             steps.append((current, step))
     return _Course(alert, current, tuple(steps))
 
 
-def _active_after(
-    connection: Connection,
-    tables: AlertTables,
-    by_key: Mapping[str, Sequence[Reading]],
+def _active_by_time(
+    standing: Mapping[str, Mapping[str, str]],
+    readings: Collection[Reading],
     rules: Mapping[str, Rule],
     last: Mapping[str, Alert],
     now: datetime,
-) -> dict[str, Mapping[str, str]]:
-    """Who can inhibit: the alerts that are active once these readings are in."""
-    active = store.active_labels(connection, tables)
-    unmuted = _Mutes((), (), {}, now)
-    for name, readings in by_key.items():
-        course = _course(last.get(name), readings, rules[readings[0].rule_id], unmuted)
-        if course.before is not None:
-            active.pop(course.before.id, None)
-        if course.after is not None and course.after.state in ACTIVE:
-            active[course.after.id] = course.after.labels
-    return active
+) -> dict[datetime, Mapping[str, Mapping[str, str]]]:
+    """Who can inhibit at the time of each reading, whatever batch the readings come in.
+
+    Muting changes no state, so that the states are known before it is known who is muted.
+    """
+    active, alerts = dict(standing), dict(last)
+    by_time: dict[datetime, Mapping[str, Mapping[str, str]]] = {}
+    in_order = sorted(readings, key=lambda reading: reading.at)
+    for at, together in groupby(in_order, key=lambda reading: reading.at):
+        for reading in together:
+            name = fingerprint(reading.rule_id, reading.key)
+            alert, step = lifecycle.advance(alerts.get(name), reading, rules[reading.rule_id], now)
+            if alert is None:
+                continue
+            alerts[name] = alert
+            if step is not None and alert.state in ACTIVE:
+                active = {**active, alert.id: alert.labels}
+            elif step is not None:
+                active = {other: active[other] for other in active if other != alert.id}
+        by_time[at] = active
+    return by_time
 
 
 def _save(
@@ -218,33 +232,6 @@ def _write(
 def _drafts(steps: Sequence[tuple[Alert, Transition]], routing: Routing) -> list[outbox.Draft]:
     return [
         outbox.Draft(destination=destination, channel=channel, alerts=alerts)
-        for destination, alerts in _messages(steps, routing)
+        for destination, alerts in messages(steps, routing)
         for channel in destination.receiver.channels
     ]
-
-
-def _messages(
-    steps: Sequence[tuple[Alert, Transition]], routing: Routing
-) -> list[tuple[Destination, list[Alert]]]:
-    """One message for each group, in the order of time.
-
-    Without a group wait an alert that fired and was resolved is told twice, in two messages; with
-    one the message shows each alert as it is last.
-    """
-    messages: list[tuple[Destination, dict[str, tuple[Alert, Notify]]]] = []
-    current: dict[tuple[str, str], dict[str, tuple[Alert, Notify]]] = {}
-    for alert, step in sorted(steps, key=lambda step: step[1].at):
-        if step.notify is None:
-            continue
-        for destination in destinations(routing, alert.labels):
-            if step.notify is Notify.RESOLVED and not destination.receiver.send_resolved:
-                continue
-            key = (destination.receiver.name, destination.group_key)
-            group = current.get(key)
-            told = None if group is None else group.get(alert.fingerprint)
-            split = told is not None and told[1] is not step.notify and not destination.group_wait
-            if group is None or split:
-                group = current[key] = {}
-                messages.append((destination, group))
-            group[alert.fingerprint] = (alert, step.notify)
-    return [(where, [alert for alert, _ in group.values()]) for where, group in messages]

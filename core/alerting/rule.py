@@ -8,6 +8,8 @@ from enum import StrEnum
 
 from core.errors import BadInput
 
+KEY_LENGTH = 500
+
 
 class Severity(StrEnum):
     INFO = "info"
@@ -62,6 +64,8 @@ class Reading:
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
             raise BadInput(f"reading of {self.rule_id} for {self.key}: {self.value} is no value")
+        if not 0 < len(self.key) <= KEY_LENGTH:
+            raise BadInput(f"reading of {self.rule_id}: a key has 1 to {KEY_LENGTH} characters")
         if self.at.tzinfo is None:
             raise BadInput(f"reading of {self.rule_id} for {self.key}: its time has no zone")
 

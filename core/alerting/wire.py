@@ -105,7 +105,12 @@ def delivery_json(delivery: Delivery) -> Json:
 
 def evidence_json(evidence: Sequence[Evidence]) -> list[Json]:
     return [
-        {"text": item.text, "source": item.source, "url": item.url, "at": time_json(item.at)}
+        {
+            "text": _storable(item.text),
+            "source": _storable(item.source),
+            "url": _storable(item.url),
+            "at": time_json(item.at),
+        }
         for item in evidence
     ]
 
@@ -120,3 +125,8 @@ def time_json(value: datetime | None) -> str | None:
 
 def time_from_json(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's JSONB takes neither a zero character nor half a surrogate pair."""
+    return text.replace("\0", "").encode(errors="replace").decode()

@@ -11,7 +11,7 @@ from core.alerting import engine as alerting
 from core.alerting.alert import Notify, Reason, State, fingerprint
 from core.alerting.matchers import parse
 from core.alerting.routing import InhibitRule, Receiver, Route, Routing, single
-from core.alerting.rule import Severity
+from core.alerting.rule import Evidence, Severity
 from core.alerting.store import alerts, silences
 from core.database import connect, reading, transaction
 from core.errors import BadInput, Conflict, NotFound
@@ -29,6 +29,14 @@ GROUPED = Routing(
 HOOK_AND_LOG = single("desk", "hook", "log")
 WARNING = replace(
     SHOCK, id="volume", name="Volume", severity=Severity.WARNING, fire_at=2.0, clear_at=1.0
+)
+INHIBITING = replace(
+    DESK,
+    inhibit=(
+        InhibitRule(
+            source=parse("severity=critical"), target=parse("severity=warning"), equal=("company",)
+        ),
+    ),
 )
 
 
@@ -61,6 +69,13 @@ def test_a_shock_becomes_an_alert_with_its_history_and_a_message_per_channel(sto
     messages = store.deliveries()
     assert [message.channel for message in messages] == ["hook", "log"]
     assert [message.alerts[0].id for message in messages] == [alert.id, alert.id]
+
+
+def test_broken_characters_in_a_headline_stop_nothing(store: Store) -> None:
+    broken = replace(shock(5, 0), evidence=(Evidence(text="zero \0 half \ud800 smile 😀"),))
+    store.evaluate([broken])
+    [message] = store.deliveries()
+    assert message.alerts[0].evidence[0].text == "zero  half ? smile 😀"
 
 
 def test_the_same_readings_again_change_nothing(store: Store) -> None:
@@ -159,22 +174,12 @@ def test_an_expired_silence_mutes_no_more(store: Store) -> None:
 
 
 def test_a_critical_alert_keeps_back_the_warning_on_the_same_company(store: Store) -> None:
-    routing = replace(
-        DESK,
-        inhibit=(
-            InhibitRule(
-                source=parse("severity=critical"),
-                target=parse("severity=warning"),
-                equal=("company",),
-            ),
-        ),
-    )
     readings = [
         shock(3, 0, rule=WARNING),
         shock(3, 0, key="globex", rule=WARNING),
         shock(5, 0),
     ]
-    steps = store.evaluate(readings, rules=[SHOCK, WARNING], routing=routing)
+    steps = store.evaluate(readings, rules=[SHOCK, WARNING], routing=INHIBITING)
     [critical] = [step for step in steps if step.alert_id.startswith(fingerprint("shock", "acme"))]
     told = [message.alerts[0] for message in store.deliveries()]
     assert sorted((alert.rule_id, alert.key) for alert in told) == [
@@ -183,8 +188,36 @@ def test_a_critical_alert_keeps_back_the_warning_on_the_same_company(store: Stor
     ]
     assert [step.muted_by for step in steps if step.muted_by] == [f"alert {critical.alert_id}"]
     later = [shock(3, 10, rule=WARNING), shock(1, 10)]
-    steps = store.evaluate(later, rules=[SHOCK, WARNING], routing=routing)
+    steps = store.evaluate(later, rules=[SHOCK, WARNING], routing=INHIBITING)
     assert {step.reason for step in steps} == {Reason.UNMUTED, Reason.SETTLED}
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_who_inhibits_whom_does_not_depend_on_the_batches(store: Store, batch: int) -> None:
+    """The warning starts before the critical alert, once more during it, and again after it."""
+    courses = [
+        (SHOCK, [0, 5, 5, 1, 1, 1]),
+        (WARNING, [3, 0, 3, 3, 0, 3]),
+    ]
+    readings = [
+        shock(values[minute], minute, rule=rule) for minute in range(6) for rule, values in courses
+    ]
+    for start in range(0, len(readings), 2 * batch):
+        some = readings[start : start + 2 * batch]
+        store.evaluate(some, rules=[SHOCK, WARNING], routing=INHIBITING, now=at(60))
+    told = [
+        (message.alerts[0].rule_id, message.status, message.alerts[0].changed_at)
+        for message in store.deliveries()
+    ]
+    assert sorted(told, key=lambda message: message[2]) == told
+    assert sorted(told) == [
+        ("shock", Notify.FIRING, at(1)),
+        ("shock", Notify.RESOLVED, at(3)),
+        ("volume", Notify.FIRING, at(0)),
+        ("volume", Notify.FIRING, at(3)),
+        ("volume", Notify.FIRING, at(5)),
+        ("volume", Notify.RESOLVED, at(4)),
+    ]
 
 
 def test_a_group_waits_and_joins_then_keeps_its_interval(store: Store) -> None:

@@ -195,9 +195,11 @@ def test_a_rule_that_cannot_work_is_refused(change: dict[str, object]) -> None:
         replace(SHOCK, **change)
 
 
-def test_a_reading_needs_a_real_value_and_an_aware_time() -> None:
+def test_a_reading_needs_a_key_a_real_value_and_an_aware_time() -> None:
     with pytest.raises(BadInput, match="nan"):
         shock(float("nan"), 0)
+    with pytest.raises(BadInput, match="key"):
+        shock(1, 0, key="x" * 501)
     with pytest.raises(BadInput, match="zone"):
         replace(shock(1, 0), at=datetime(2026, 1, 1))  # noqa: DTZ001
 
