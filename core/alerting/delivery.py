@@ -103,7 +103,7 @@ class DeliveryWorker:
             done = pool.map(lambda channel: self._serve(channel, taken[channel], now), taken)
             return sum(done, summary)
 
-    def run_until(self, stop: Event, *, poll: timedelta = timedelta(seconds=1)) -> None:
+    def run_until(self, stop: Event, *, poll: timedelta = timedelta(milliseconds=250)) -> None:
         """Work until `stop` is set, sleeping for `poll` when nothing is due."""
         while not stop.is_set():
             try:
