@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,23 +41,27 @@ def read_rows(
     *,
     required: Collection[str],
     columns: Mapping[str, str] | None = None,
+    reject: Callable[[BadInput], None] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of a file; "-" reads JSON lines from standard input.
 
     `columns` maps our name to the file's name where they differ. CSV and TSV values are strings;
     JSON values keep their type. Raises `BadInput` for a missing or empty file, an unknown ending,
-    text that is not UTF-8, broken JSON or a missing column.
+    text that is not UTF-8, broken JSON or a missing column. With `reject`, a JSON line after the
+    first that is broken or lacks a column is told to it and passed over.
     """
     renamed = dict(columns or {})
     wanted = {name: renamed.get(name, name) for name in required}
     name = str(path)
     if name == "-":
-        yield from _read_json(sys.stdin, name="standard input", wanted=wanted, renamed=renamed)
+        yield from _read_json(
+            sys.stdin, name="standard input", wanted=wanted, renamed=renamed, reject=reject
+        )
         return
     kind = table_format(path)
     with _opened(Path(path)) as stream:
         if kind == ".jsonl":
-            yield from _read_json(stream, name=name, wanted=wanted, renamed=renamed)
+            yield from _read_json(stream, name=name, wanted=wanted, renamed=renamed, reject=reject)
         else:
             delimiter = "\t" if kind == ".tsv" else ","
             yield from _read_table(
@@ -227,32 +231,49 @@ def _read_table(
 
 
 def _read_json(
-    stream: TextIO, *, name: str, wanted: Mapping[str, str], renamed: Mapping[str, str]
+    stream: TextIO,
+    *,
+    name: str,
+    wanted: Mapping[str, str],
+    renamed: Mapping[str, str],
+    reject: Callable[[BadInput], None] | None,
 ) -> Iterator[Row]:
     back = {theirs: ours for ours, theirs in renamed.items()}
     n = 0
     for line, text in enumerate(stream, start=1):
         if not text.strip():
             continue
-        try:
-            record = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise BadInput(
-                f"not a JSON object: {error}",
-                file=name,
-                line=line,
-                remedy="write one JSON object per line",
-            ) from error
-        if not isinstance(record, dict):
-            raise BadInput("not a JSON object", file=name, line=line)
-        for ours, theirs in wanted.items():
-            if theirs not in record:
-                raise _missing_column(name, line=line, ours=ours, theirs=theirs, found=record)
         n += 1
-        values = {back.get(str(key), str(key)): value for key, value in record.items()}
-        yield Row(line=line, values=values)
+        try:
+            record = _json_record(text, name=name, line=line, wanted=wanted)
+        except BadInput as error:
+            if reject is None or n == 1:
+                raise
+            reject(error)
+            continue
+        yield Row(line=line, values={back.get(key, key): value for key, value in record.items()})
     if n == 0:
         raise BadInput("no rows", file=name, remedy="give a file with rows in it")
+
+
+def _json_record(
+    text: str, *, name: str, line: int, wanted: Mapping[str, str]
+) -> dict[str, object]:
+    try:
+        record = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadInput(
+            f"not a JSON object: {error}",
+            file=name,
+            line=line,
+            remedy="write one JSON object per line",
+        ) from error
+    if not isinstance(record, dict):
+        raise BadInput("not a JSON object", file=name, line=line)
+    for ours, theirs in wanted.items():
+        if theirs not in record:
+            raise _missing_column(name, line=line, ours=ours, theirs=theirs, found=record)
+    return {str(key): value for key, value in record.items()}
 
 
 def _missing_column(
