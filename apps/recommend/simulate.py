@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.recommend.catalogue import CATEGORY_ZH, Video, videos
+from apps.recommend.sample_videos import CATEGORY_ZH, Video, videos
 from core.progress import say, track
 from core.rows import write_rows
 
@@ -128,7 +128,7 @@ def _events_per_viewer(scale: Scale, *, seed: int) -> NDArray[np.int64]:
     rng = np.random.default_rng([seed, 2])
     raw = rng.lognormal(0.0, 0.75, size=scale.viewers)
     spare = scale.events - 8 * scale.viewers
-    counts = 8 + np.floor(raw / raw.sum() * spare).astype(np.int64)
+    counts: NDArray[np.int64] = 8 + np.floor(raw / raw.sum() * spare).astype(np.int64)
     counts[: scale.events - int(counts.sum())] += 1
     return counts
 
@@ -216,7 +216,8 @@ def _continuity(page: NDArray[np.int64], previous: int, world: World) -> NDArray
     same_topic = world.topic[page] == world.topic[previous]
     same_category = world.category[page] == world.category[previous]
     episode = page == world.following[previous]
-    return 0.9 * same_category + 1.2 * same_topic + 2.0 * episode
+    pull: NDArray[np.float64] = 0.9 * same_category + 1.2 * same_topic + 2.0 * episode
+    return pull
 
 
 def _page(

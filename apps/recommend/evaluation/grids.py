@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from apps.recommend.models.item_knn import ItemKnn
 from apps.recommend.models.linear import Ease, NextItemLinear
 from apps.recommend.models.next_item_knn import NextItemKnn
-from apps.recommend.models.popularity import Popular, RecentPopular
+from apps.recommend.models.popularity import Popular, RecentPopular, Trend
 from apps.recommend.models.ranker import Ranker
 from apps.recommend.models.text import ItemText
 
@@ -22,7 +22,7 @@ BLENDED = (
     "ease",
     "recent_ease",
     "item_knn",
-    "recent_popular",
+    "trend",
     "item_text",
 )
 
@@ -59,6 +59,7 @@ def parts(vectors: NDArray[np.float32] | None) -> dict[str, Grid]:
             NextItemLinear(past=past, future=future)
             for past, future in product((8.0, 4.0), (1.0, 2.0))
         ],
+        "trend": [Trend()],
     }
     if vectors is not None:
         grids["item_text"] = [ItemText(vectors, half_life=half_life) for half_life in (5.0, 2.0)]

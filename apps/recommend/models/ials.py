@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from apps.recommend.models.interactions import Histories, Interactions, Matrix
 from apps.recommend.models.ranker import Scores

@@ -1,4 +1,4 @@
-"""Item text: cosine similarity of the items' text vectors."""
+"""Item text: how near an item's text vector is to those of the history."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from apps.recommend.models.interactions import Interactions, Matrix
-from apps.recommend.models.ranker import ItemToItem
-
-BLOCK = 1024
+from apps.recommend.models.interactions import Histories, Interactions, Matrix
+from apps.recommend.models.ranker import Scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,29 +15,48 @@ class ItemText:
     """`vectors` (n_items, d) are unit vectors, zero for items without a text."""
 
     vectors: NDArray[np.float32]
-    neighbours: int = 50
-    half_life: float | None = 5.0
+    half_life: float = 5.0
 
-    def fit(self, interactions: Interactions) -> ItemToItem:
+    def fit(self, interactions: Interactions) -> "ItemTextScorer":
         """Nothing is learned from the log."""
-        similar = text_neighbours(self.vectors, keep=min(self.neighbours, interactions.n_items))
-        return ItemToItem(similar, half_life=self.half_life, last=50)
+        return ItemTextScorer(self.vectors, self.half_life)
 
 
-def text_neighbours(vectors: NDArray[np.float32], *, keep: int) -> Matrix:
-    """The `keep` nearest other items of each item with their cosine, (n_items, n_items) sparse."""
-    n = len(vectors)
-    rows, columns, values = [], [], []
-    for start in range(0, n, BLOCK):
-        cosines = vectors[start : start + BLOCK] @ vectors.T
-        here = np.arange(len(cosines))
-        cosines[here, start + here] = -1.0
-        nearest = np.argpartition(-cosines, min(keep, n - 1) - 1, axis=1)[:, :keep]
-        rows.append(np.repeat(start + here, nearest.shape[1]))
-        columns.append(nearest.ravel())
-        values.append(np.take_along_axis(cosines, nearest, axis=1).ravel())
-    flat = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
-    matrix = sparse.csr_matrix(flat, shape=(n, n), dtype=np.float32)
-    matrix.data[matrix.data < 0] = 0.0
-    matrix.eliminate_zeros()
-    return matrix
+@dataclass(frozen=True, eq=False)
+class ItemTextScorer:
+    """The recency-weighted sum of cosines to the items of the history."""
+
+    vectors: NDArray[np.float32]
+    half_life: float
+
+    @property
+    def last(self) -> int:
+        """Events of the history that are looked at."""
+        return int(8 * self.half_life) + 1
+
+    def scores(self, histories: Histories) -> Scores:
+        """Scores (n, n_items)."""
+        taken = histories.recency(
+            half_life=self.half_life, last=self.last, n_items=len(self.vectors)
+        )
+        return np.asarray((taken @ self.vectors) @ self.vectors.T, dtype=np.float32)
+
+
+def adopted(
+    vectors: NDArray[np.float32], known: NDArray[np.float32], *, neighbours: int = 10
+) -> Matrix:
+    """New items as mixtures of the known ones whose texts are nearest, (new, known) sparse.
+
+    Rows sum to one; a new item without a text, or unlike everything, gets an empty row.
+    """
+    keep = min(neighbours, len(known))
+    if not keep or not len(vectors):
+        return sparse.csr_matrix(np.zeros((len(vectors), len(known)), dtype=np.float32))
+    cosines = np.maximum(vectors @ known.T, 0.0)
+    nearest = np.argpartition(-cosines, keep - 1, axis=1)[:, :keep]
+    weights = np.take_along_axis(cosines, nearest, axis=1) ** 2
+    totals = weights.sum(axis=1, keepdims=True)
+    shares = np.divide(weights, totals, out=np.zeros_like(weights), where=totals > 0)
+    rows = np.repeat(np.arange(len(vectors)), keep)
+    shape = (len(vectors), len(known))
+    return sparse.csr_matrix((shares.ravel(), (rows, nearest.ravel())), shape=shape)

@@ -1,0 +1,200 @@
+"""The use cases of the recommender; each is one transaction, or a reading and then one."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apps.recommend import answering, recording
+from apps.recommend.answering import Answer, Query, Shown
+from apps.recommend.events import Event
+from apps.recommend.importing import (
+    BATCH,
+    REQUIRED,
+    Kind,
+    Tally,
+    batches,
+    import_rows,
+)
+from apps.recommend.items import Item, ItemChange, User
+from apps.recommend.jobs import new_job
+from apps.recommend.recording import Outcome
+from apps.recommend.runtime import Runtime
+from apps.recommend.store import events as event_store
+from apps.recommend.store import items as item_store
+from apps.recommend.store import jobs as job_store
+from apps.recommend.store.jobs import Job
+from core.database import reading, transaction
+from core.errors import NotFound
+from core.progress import track
+from core.rows import Row, read_rows
+from core.web import store as access_store
+
+
+def recommend(runtime: Runtime, query: Query, *, now: datetime) -> Answer:
+    """Rank for a user or session from the log as it stands, and keep what was answered."""
+    models = runtime.current.models
+    with reading(runtime.engine) as connection:
+        snapshot = runtime.live.snapshot(connection, models)
+        answer = answering.recommend(
+            connection, snapshot, query, history_events=runtime.settings.history_events, now=now
+        )
+    with transaction(runtime.engine) as connection:
+        answer.save(connection)
+    return answer
+
+
+def similar(runtime: Runtime, item_id: str, *, n: int, now: datetime) -> list[Shown]:
+    """Items like one item. Raises NotFound."""
+    with reading(runtime.engine) as connection:
+        snapshot = runtime.live.snapshot(connection, runtime.current.models)
+    return answering.similar(snapshot, item_id, n=n, now=now)
+
+
+def post_events(
+    runtime: Runtime, values: Sequence[Mapping[str, object]], *, now: datetime
+) -> Outcome:
+    """Append events; the next request sees them."""
+    with transaction(runtime.engine) as connection:
+        return recording.record_events(connection, values, now=now)
+
+
+def put_item(runtime: Runtime, item: Item) -> int:
+    """Insert or replace an item; it can be recommended at once."""
+    with transaction(runtime.engine) as connection:
+        return recording.save_items(connection, [item], encoder=runtime.current.models.encoder)
+
+
+def patch_item(runtime: Runtime, item_id: str, change: ItemChange) -> Item:
+    """Change some fields of an item. Raises NotFound."""
+    encoder = runtime.current.models.encoder
+    with transaction(runtime.engine) as connection:
+        return recording.change_item(connection, item_id, change, encoder=encoder)
+
+
+def delete_item(runtime: Runtime, item_id: str, *, now: datetime) -> None:
+    """Take an item out. Raises NotFound."""
+    with transaction(runtime.engine) as connection:
+        recording.remove_item(connection, item_id, now=now)
+
+
+def find_item(runtime: Runtime, item_id: str) -> Item:
+    """One item. Raises NotFound."""
+    with reading(runtime.engine) as connection:
+        found = item_store.find_items(connection, item_ids=[item_id]).get(item_id)
+    if found is None:
+        raise NotFound(f"there is no item {item_id}")
+    return found
+
+
+def list_items(runtime: Runtime, *, after: str, limit: int) -> list[Item]:
+    """Items in the order of their ids."""
+    with reading(runtime.engine) as connection:
+        return item_store.list_items(connection, after=after, limit=limit)
+
+
+def put_user(runtime: Runtime, user: User) -> int:
+    """Insert or replace a user."""
+    with transaction(runtime.engine) as connection:
+        return recording.save_users(connection, [user])
+
+
+def patch_user(runtime: Runtime, user_id: str, fields: Mapping[str, object]) -> User:
+    """Change some fields of a user. Raises NotFound."""
+    with transaction(runtime.engine) as connection:
+        found = item_store.find_users(connection, user_ids=[user_id]).get(user_id)
+        if found is None:
+            raise NotFound(f"there is no user {user_id}")
+        changed = User.model_validate(found.model_dump() | dict(fields))
+        recording.save_users(connection, [changed])
+        return changed
+
+
+def find_user(runtime: Runtime, user_id: str) -> User:
+    """One user. Raises NotFound."""
+    with reading(runtime.engine) as connection:
+        found = item_store.find_users(connection, user_ids=[user_id]).get(user_id)
+    if found is None:
+        raise NotFound(f"there is no user {user_id}")
+    return found
+
+
+def delete_user(runtime: Runtime, user_id: str, *, actor: str, now: datetime) -> None:
+    """Forget a person: row, events and answers, here and in what was read into memory."""
+    with transaction(runtime.engine) as connection:
+        gone = recording.forget_user(connection, user_id)
+        access_store.record(
+            connection,
+            runtime.directory.tables,
+            actor=actor,
+            action="user.deleted",
+            subject="user",
+            now=now,
+            detail={"events": gone},
+        )
+    runtime.live.reset()
+
+
+def history(runtime: Runtime, user_id: str, *, limit: int) -> list[Event]:
+    """A user's latest events, newest first."""
+    with reading(runtime.engine) as connection:
+        found = event_store.of_actor(connection, user_id=user_id, session_id=None, limit=limit)
+    return found[::-1]
+
+
+def start_import(runtime: Runtime, kind: Kind, body: Iterable[bytes], *, now: datetime) -> Job:
+    """Keep a body of JSON lines and queue its import."""
+    job = new_job(kind, runtime.imports, now=now)
+    partial = Path(job.path).with_suffix(".partial")
+    with partial.open("wb") as stream:
+        for part in body:
+            stream.write(part)
+    partial.rename(job.path)
+    with transaction(runtime.engine) as connection:
+        job_store.add(connection, job)
+    return job
+
+
+def find_job(runtime: Runtime, job_id: str) -> Job:
+    """One import job. Raises NotFound."""
+    with reading(runtime.engine) as connection:
+        found = job_store.find(connection, job_id=job_id)
+    if found is None:
+        raise NotFound(f"there is no job {job_id}")
+    return found
+
+
+def import_file(
+    runtime: Runtime,
+    kind: Kind,
+    path: Path,
+    *,
+    columns: Mapping[str, str] | None = None,
+    refused: Callable[[int, str], None] | None = None,
+) -> Tally:
+    """Bring a file in, batch by batch; `refused` is told line and reason of every bad row."""
+    lines: Iterable[Row] = read_rows(path, required=REQUIRED[kind], columns=columns)
+    tally = Tally()
+    for batch in batches(track(lines, description=f"Importing {kind}"), size=BATCH[kind]):
+        with transaction(runtime.engine) as connection:
+            found = import_rows(
+                connection,
+                kind,
+                batch,
+                encoder=runtime.current.models.encoder,
+                now=datetime.now(UTC),
+            )
+        for line, reason in found.problems if refused else ():
+            if refused is not None:
+                refused(line, reason)
+        tally += found
+    return tally
+
+
+def load_samples(runtime: Runtime) -> dict[str, Tally]:
+    """Bring in the sample videos, viewers and events; again, it changes nothing."""
+    folder = runtime.settings.samples
+    return {
+        "items": import_file(runtime, "items", folder / "items.jsonl"),
+        "users": import_file(runtime, "users", folder / "users.csv"),
+        "events": import_file(runtime, "events", folder / "events.csv.gz"),
+    }
