@@ -75,7 +75,13 @@ def tiny_artefact(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         registry=registry,
         name="tiny",
         heads={"topic": HeadExamples(topics, topics), "sentiment": HeadExamples(moods, moods)},
-        plan=Plan(epochs=40, batch_size=8, learning_rate=5e-3, head_learning_rate=1e-2),
+        plan=Plan(
+            epochs=40,
+            batch_size=8,
+            learning_rate=5e-3,
+            head_learning_rate=1e-2,
+            train_embeddings=True,
+        ),
         data_licence="Apache-2.0",
         base=str(tiny_base),
     )

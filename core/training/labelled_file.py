@@ -121,7 +121,6 @@ def _method(asked: str, examples: Examples) -> str:
 def _plan(request: TrainRequest, examples: Examples) -> Plan:
     return Plan(
         epochs=request.epochs or default_epochs(len(examples)),
-        train_embeddings=False,
         supcon=0.5,
         seed=request.seed,
         max_length=MAX_LENGTH_TOKENS,

@@ -12,6 +12,7 @@ class Plan:
     (Khosla et al. 2020, arXiv:2004.11362) on the batches of the heads, `pair_scale` is the inverse
     temperature of the in-batch loss on pairs. `budget_minutes` stops the run in time, whatever the
     epochs; `patience` counts evaluations without a better held-out loss.
+    Word embeddings stay as they are by default: on banking77 that was better, and faster.
     """
 
     epochs: int = 6
@@ -19,7 +20,7 @@ class Plan:
     learning_rate: float = 2e-4
     head_learning_rate: float = 1e-3
     layer_decay: float = 0.85
-    train_embeddings: bool = True
+    train_embeddings: bool = False
     weight_decay: float = 0.01
     warmup_share: float = 0.1
     label_smoothing: float = 0.05

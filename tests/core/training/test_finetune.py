@@ -20,7 +20,14 @@ TOPICS = Examples(
     + tuple(f"{text} {n}" for n in range(8) for text in ("pay card", "gift price")),
     ("returns",) * 16 + ("payment",) * 16,
 )
-PLAN = Plan(epochs=10, batch_size=8, learning_rate=3e-3, head_learning_rate=1e-2, seed=3)
+PLAN = Plan(
+    epochs=10,
+    batch_size=8,
+    learning_rate=3e-3,
+    head_learning_rate=1e-2,
+    train_embeddings=True,
+    seed=3,
+)
 
 # Trains slowly enough to be killed: saves a checkpoint at every step.
 SLOW_TRAINING = """
@@ -95,7 +102,7 @@ def test_pairs_bring_their_texts_together(registry: Registry, tiny_base: Path) -
             registry=registry,
             name="p",
             pairs=pairs,
-            plan=Plan(epochs=epochs, batch_size=6, learning_rate=3e-3),
+            plan=Plan(epochs=epochs, batch_size=6, learning_rate=3e-3, train_embeddings=True),
             data_licence="x",
             base=str(tiny_base),
         )
