@@ -26,9 +26,11 @@ LOADED_AHEAD = timedelta(days=40)
 class Memory:
     """`hot` are companies that an alert may be open for, with the time when they last were odd.
 
-    `headlines` are those of the last days, by document.
+    `headlines` are those of the last days, by document. It holds for event times from `loaded_from`
+    to `loaded_until`.
     """
 
+    loaded_from: datetime
     loaded_until: datetime
     watch: Watch = field(default_factory=Watch)
     stories: Stories = field(default_factory=Stories)
@@ -56,6 +58,7 @@ class Memory:
 
     def forget(self, *, at: datetime) -> None:
         """Drop what no document published after `at` minus the lateness can need."""
+        self.loaded_from = at
         self.watch.forget(before=at)
         self.stories.forget(before=at - 2 * WINDOW)
         oldest = at - 2 * LONGEST
@@ -66,7 +69,7 @@ class Memory:
 
 def load(connection: Connection, *, at: datetime) -> Memory:
     """All that taking documents from the event time `at` on needs."""
-    memory = Memory(loaded_until=at + LOADED_AHEAD)
+    memory = Memory(loaded_from=at, loaded_until=at + LOADED_AHEAD)
     load_watch(connection, memory, at=at)
     printed = store.documents_between(connection, start=at - 2 * WINDOW, end=memory.loaded_until)
     prints = fingerprints([scored_text(each.title, each.body) for each in printed])

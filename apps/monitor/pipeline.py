@@ -17,6 +17,7 @@ from apps.monitor.alarms import raise_alerts
 from apps.monitor.companies import Dictionary
 from apps.monitor.detect import LONGEST, Measurement
 from apps.monitor.documents import Document
+from apps.monitor.duplicates import WINDOW
 from apps.monitor.memory import Memory
 from apps.monitor.prepared import Prepared, prepare
 from apps.monitor.series import EMPTY, Bucket, Contribution, bucket_of, bucket_start
@@ -25,6 +26,9 @@ from core.alerting.routing import Routing
 from core.alerting.store.alerts import active_labels
 from core.database import reading, transaction
 from core.models.text_model import TextModel
+
+# Documents that begin longer than this before the watermark are another time: a backfill.
+LATENESS = WINDOW
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class Pipeline:
         self._feed = feed
         self._memory: Memory | None = None
         self._turn = 0
+        self._rested: datetime | None = None
 
     def ingest(self, documents: Sequence[Document], *, now: datetime) -> Outcome:
         """Store a batch and everything that follows from it; nothing of it if this raises."""
@@ -121,18 +126,21 @@ class Pipeline:
             self._memory = None
             raise
 
-    def advance(self, to: datetime, *, now: datetime) -> Outcome:
-        """Event time passes without documents: alerts that nothing feeds any more come to rest."""
+    def rest(self, to: datetime, *, now: datetime) -> Outcome:
+        """Event time passes without documents: alerts that nothing feeds any more come to an end.
+
+        The watermark stays where the documents brought it.
+        """
         try:
             with transaction(self._engine) as connection:
-                start = store.newest(connection) if self.watermark is None else self.watermark
-                if start is None or not active_labels(connection, ALERTING):
+                newest = store.newest(connection)
+                if newest is None or not active_labels(connection, ALERTING):
                     return Outcome()
+                start = newest if self._rested is None else max(newest, self._rested)
                 memory = self._take_turn(connection, start)
-                self.watermark = max(start, to)
-                return Outcome(
-                    fired=self._evaluate(connection, memory, memory.tick(start, to), now)
-                )
+                measured = memory.tick(start, to)
+                self._rested = to
+                return Outcome(fired=self._evaluate(connection, memory, measured, now))
         except BaseException:
             self._memory = None
             raise
@@ -144,8 +152,9 @@ class Pipeline:
         prepared: Sequence[Prepared],
         now: datetime,
     ) -> Outcome:
-        if self.watermark is None:
-            self.watermark = documents[0].published_at
+        first = documents[0].published_at
+        if self.watermark is None or first < self.watermark - LATENESS:
+            self.watermark = first
         memory = self._take_turn(connection, self.watermark)
         waiting = {each.document.id: each for each in prepared}
         # Another writer may have stored some of them since they were looked up.
@@ -175,7 +184,11 @@ class Pipeline:
     def _take_turn(self, connection: Connection, at: datetime) -> Memory:
         turn = store.take_turn(connection)
         memory = self._memory
-        if memory is None or turn != self._turn + 1 or at > memory.loaded_until:
+        if (
+            memory is None
+            or turn != self._turn + 1
+            or not memory.loaded_from <= at <= memory.loaded_until
+        ):
             memory = memories.load(connection, at=at)
         self._turn, self._memory = turn, memory
         return memory

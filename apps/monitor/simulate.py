@@ -16,6 +16,7 @@ from pathlib import Path
 
 from apps.monitor.companies import Company, read_companies
 from apps.monitor.duplicates import resembling_groups
+from apps.monitor.frames import read_frames
 from apps.monitor.newsroom import SHOCKS, Newsroom, Story
 from apps.monitor.wording import Parts, Pattern, read_parts, read_patterns
 from core.rows import write_rows
@@ -24,6 +25,7 @@ SEED = 20261001
 DOCUMENTS = 8000
 ORIGINALS = 5900
 FILLS = {"en": 3, "zh": 2}
+FRAME_FILLS = 1
 HELD_OUT_SHARE = 0.2
 SAME_WORDING = 0.5
 COPIES = (0, 1, 2, 3, 5)
@@ -50,7 +52,8 @@ def headlines(
     held_out = _held_out(patterns, rng)
     for pattern in patterns:
         fitting = [company for company in companies if pattern.fits(company)]
-        for company in rng.sample(fitting, min(FILLS[pattern.language], len(fitting))):
+        wanted = FRAME_FILLS if pattern.is_frame else FILLS[pattern.language]
+        for company in rng.sample(fitting, min(wanted, len(fitting))):
             yield {
                 "text": newsroom.headline(pattern, company),
                 "language": pattern.language,
@@ -64,12 +67,16 @@ def headlines(
 def _held_out(patterns: Sequence[Pattern], rng: random.Random) -> set[str]:
     """About a fifth of the patterns of each language and sentiment, drawn by clusters."""
     joined = resembling_groups([pattern.text for pattern in patterns], threshold=SAME_WORDING)
-    clusters: dict[int, list[Pattern]] = {}
+    cluster_of: dict[str, int] = {}
     for pattern, cluster in zip(patterns, joined, strict=True):
-        clusters.setdefault(cluster, []).append(pattern)
+        cluster_of.setdefault(pattern.group, cluster)
+    clusters: dict[int, list[Pattern]] = {}
+    for pattern in patterns:
+        clusters.setdefault(cluster_of[pattern.group], []).append(pattern)
     strata: dict[tuple[str, str], list[list[Pattern]]] = {}
     for members in clusters.values():
-        strata.setdefault((members[0].language, members[0].sentiment), []).append(members)
+        kind = "frame" if members[0].is_frame else members[0].sentiment
+        strata.setdefault((members[0].language, kind), []).append(members)
     chosen: set[str] = set()
     for stratum in strata.values():
         rng.shuffle(stratum)
@@ -181,8 +188,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder: Path = parser.parse_args().folder
     patterns, parts = read_patterns(folder), read_parts(folder)
+    frames = read_frames(folder, seed=SEED)
     companies = read_companies(folder / "companies.jsonl")
-    write_rows(folder / "headlines.jsonl", headlines(patterns, companies, parts))
+    write_rows(folder / "headlines.jsonl", headlines((*patterns, *frames), companies, parts))
     write_rows(folder / "stream.jsonl.gz", stream(patterns, companies, parts))
     (folder / "shocks.json").write_text(json.dumps(truth(), indent=1) + "\n", encoding="utf-8")
 

@@ -64,6 +64,11 @@ class Pattern:
     text: str
     sectors: frozenset[str]
 
+    @property
+    def is_frame(self) -> bool:
+        """Made from a frame (see `apps.monitor.frames`)."""
+        return self.group.partition("-")[2].startswith("f")
+
     def fits(self, company: Company) -> bool:
         """Whether a company of this sector could be in such a headline."""
         if self.sectors:
@@ -122,7 +127,7 @@ def fill(
     slots = _figures(language, rng) | _names(company, other, language, parts, rng)
     if language == "en":
         noun = rng.choice((f"the {slots['ordinal']} quarter", slots["Q"]))
-        text = re.sub(r"\b(in|for|and a) \{q\}", rf"\1 {noun}", text)
+        text = re.sub(r"\b([Ii]n|for) \{q\}", rf"\1 {noun}", text)
         text = text.replace("Record {q} ", f"Record {slots['ordinal']} quarter ")
         text = text.replace("of {q} of", f"of {noun} of")
         text = text.replace(" in {py}", " {py}").replace("{py}", _year_before(slots["yr"], rng))
@@ -254,7 +259,8 @@ def _figures(language: str, rng: random.Random) -> dict[str, str]:
         "half": rng.choice(("first-half", "half-year", "second-half")),
         "yr": str(year),
         "ny": str(year + 1),
-        "month": rng.choice(_MONTHS),
+        "month": rng.choice(_MONTHS[:4]),
+        "month2": rng.choice(_MONTHS[4:]),
         "day": rng.choice(_DAYS),
         "N": f"{rng.randrange(1100, 60000):,}",
         "N2": f"{rng.randrange(1100, 60000):,}",
