@@ -141,7 +141,7 @@ async def _on_tripod_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, TripodError)
     response = from_error(error)
     if response.status_code >= 500:
-        log.error("request failed", path=request.url.path, error=str(error))
+        log.warning("request failed", path=request.url.path, error=str(error))
     if isinstance(error, NotAuthenticated) and wants_page(request):
         return _to_login(request)
     return _as_page(request, response, str(error))
