@@ -1,11 +1,13 @@
 """`tripod up` and `tripod status`."""
 
 import os
+import signal
 import sys
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import httpx
@@ -41,6 +43,8 @@ def run(
 ) -> None:
     """Set up what is missing, then serve the applications until stopped."""
     started = time.monotonic()
+    # Without a handler a SIGTERM during the preparation would leave its child behind.
+    signal.signal(signal.SIGTERM, _stopped)
     settings = core_settings(home)
     chosen = applications(only)
     bound = bind(host, port)
@@ -62,6 +66,10 @@ def run(
                 sys.stdout.flush()
 
         serve(assembly.app, bound, on_ready=on_ready)
+
+
+def _stopped(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def announcement(
