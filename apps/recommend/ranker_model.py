@@ -132,7 +132,7 @@ class RankerModel:
 
 def recency(half_life: float | None, last: int | None, steps: NDArray[np.int64]) -> Floats:
     """The weight of events `steps` back: halved every `half_life`, nothing beyond `last`."""
-    weights = np.ones(len(steps)) if half_life is None else 0.5 ** (steps / half_life)
+    weights = np.ones(steps.shape) if half_life is None else 0.5 ** (steps / half_life)
     return weights if last is None else np.where(steps < last, weights, 0.0)
 
 

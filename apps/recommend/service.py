@@ -92,6 +92,31 @@ def list_items(runtime: Runtime, *, after: str, limit: int) -> list[Item]:
         return item_store.list_items(connection, after=after, limit=limit)
 
 
+def find_items(runtime: Runtime, item_ids: Sequence[str]) -> dict[str, Item]:
+    """The items of these ids that exist."""
+    with reading(runtime.engine) as connection:
+        return item_store.find_items(connection, item_ids=set(item_ids))
+
+
+def search_items(runtime: Runtime, text: str, *, limit: int) -> list[Item]:
+    """Items whose title or tags have all the words; the newest first."""
+    with reading(runtime.engine) as connection:
+        snapshot = runtime.live.snapshot(connection, runtime.current.models)
+    words = text.lower().split()
+    found = [
+        item
+        for item in snapshot.items
+        if all(word in f"{item.title} {item.title_zh} {item.tags}".lower() for word in words)
+    ]
+    return sorted(found, key=lambda item: item.published_at, reverse=True)[:limit]
+
+
+def search_users(runtime: Runtime, text: str) -> list[tuple[str, int]]:
+    """Users whose id begins with the text, or those with the most events, with their counts."""
+    with reading(runtime.engine) as connection:
+        return event_store.users(connection, beginning=text, limit=40)
+
+
 def put_user(runtime: Runtime, user: User) -> int:
     """Insert or replace a user."""
     with transaction(runtime.engine) as connection:
@@ -141,17 +166,29 @@ def history(runtime: Runtime, user_id: str, *, limit: int) -> list[Event]:
     return found[::-1]
 
 
-def start_import(runtime: Runtime, kind: Kind, body: Iterable[bytes], *, now: datetime) -> Job:
-    """Keep a body of JSON lines and queue its import."""
-    job = new_job(kind, runtime.imports, now=now)
-    partial = Path(job.path).with_suffix(".partial")
-    with partial.open("wb") as stream:
-        for part in body:
-            stream.write(part)
-    partial.rename(job.path)
-    with transaction(runtime.engine) as connection:
-        job_store.add(connection, job)
-    return job
+class Upload:
+    """The body of an import on its way in."""
+
+    def __init__(self, runtime: Runtime, job: Job) -> None:
+        self._engine = runtime.engine
+        self._job = job
+        self._stream = Path(job.path).open("wb")  # noqa: SIM115
+
+    def write(self, part: bytes) -> None:
+        """Append a part of the body."""
+        self._stream.write(part)
+
+    def queue(self) -> Job:
+        """Let the worker have it."""
+        self._stream.close()
+        with transaction(self._engine) as connection:
+            job_store.add(connection, self._job)
+        return self._job
+
+
+def open_upload(runtime: Runtime, kind: Kind, *, now: datetime) -> Upload:
+    """A file for a body of JSON lines, to be queued when it is whole."""
+    return Upload(runtime, new_job(kind, runtime.imports, now=now))
 
 
 def find_job(runtime: Runtime, job_id: str) -> Job:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from apps.recommend.items import Item, User
@@ -143,26 +143,9 @@ def find_users(connection: Connection, *, user_ids: Collection[str]) -> dict[str
     return found
 
 
-def search_users(connection: Connection, *, text: str, limit: int) -> list[str]:
-    """Ids of users that begin with the text."""
-    matching = USERS.c.user_id.startswith(text, autoescape=True)
-    statement = select(USERS.c.user_id).where(matching).order_by(USERS.c.user_id).limit(limit)
-    return list(connection.scalars(statement))
-
-
 def delete_user(connection: Connection, *, user_id: str) -> bool:
     """Drop the row of a user; False if there was none."""
     return connection.execute(delete(USERS).where(USERS.c.user_id == user_id)).rowcount == 1
-
-
-def counts(connection: Connection) -> dict[str, int]:
-    """How many items and users there are."""
-    shown = select(func.count()).select_from(ITEMS).where(ITEMS.c.deleted_at.is_(None))
-    known = select(func.count()).select_from(USERS)
-    return {
-        "items": int(connection.scalar(shown) or 0),
-        "users": int(connection.scalar(known) or 0),
-    }
 
 
 def _user(row: Any) -> User:
