@@ -57,7 +57,7 @@ def add(
     settings: MonitorSettings,
     now: datetime,
 ) -> Channel:
-    """Add a channel. Raises `BadInput` for an address that cannot work, Conflict for a used name."""
+    """Add one. Raises `BadInput` for an address that cannot work, Conflict for a used name."""
     if not _NAME.fullmatch(name) or name == LOG_CHANNEL:
         raise BadInput(
             f"{name!r} cannot name a channel",
@@ -124,6 +124,4 @@ def notifier_of(channel: Channel, *, settings: MonitorSettings) -> Notifier:
         user=settings.smtp_user,
         password=settings.smtp_password,
     )
-    return EmailNotifier(
-        server=server, sender=settings.smtp_sender, recipients=(channel.address,)
-    )
+    return EmailNotifier(server=server, sender=settings.smtp_sender, recipients=(channel.address,))

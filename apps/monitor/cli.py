@@ -12,7 +12,7 @@ from apps.monitor import service, why
 from apps.monitor.documents import COLUMNS, REQUIRED
 from apps.monitor.ingest import Report, ingest
 from apps.monitor.rules import RULES, VERSION
-from apps.monitor.runtime import Runtime, build
+from apps.monitor.runtime import build
 from apps.monitor.settings import MonitorSettings
 from core.alerting.alert import ACTIVE
 from core.alerting.store.alerts import SHOWN, AlertFilter
@@ -74,7 +74,9 @@ def ingest_command(
 @app.command("alerts")
 def alerts_command(
     company: Annotated[str | None, typer.Option(help="Only this company's.")] = None,
-    active: Annotated[bool, typer.Option("--active", help="Only those that have not ended.")] = False,
+    active: Annotated[
+        bool, typer.Option("--active", help="Only those that have not ended.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     home: Home = None,
     as_json: AsJson = False,
@@ -133,8 +135,8 @@ def why_command(
 ) -> None:
     """Say what each rule measures for a company at a time, and why it fires or does not."""
     with build(settings_of(home)) as runtime:
-        moment = parsed_time(at) if at else newest(runtime, company)
         service.check_company(runtime, company)
+        moment = parsed_time(at) if at else service.newest(runtime, company)
         with reading(runtime.engine) as connection:
             explained = why.explain(connection, company, at=moment)
     emit(
@@ -178,12 +180,6 @@ def parsed_time(text: str) -> datetime:
         return parse_time(text)
     except ValueError as error:
         raise BadInput(str(error), field="at") from error
-
-
-def newest(runtime: Runtime, company: str) -> datetime:
-    """The end of the last hour with news of a company, or now."""
-    series = service.company_series(runtime, company)
-    return series[-1][0] + service.STEPS["1h"] if series else datetime.now(UTC)
 
 
 def _rows(file: str, report: Report) -> Iterator[tuple[int, Mapping[str, object]]]:

@@ -1,4 +1,4 @@
-"""What people do with the monitor: look at alerts and series, acknowledge, silence, load samples."""
+"""What people do with the monitor: look at alerts and series, acknowledge, silence, samples."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -75,7 +75,7 @@ def acknowledge(
 def silence(
     runtime: Runtime, matchers: str, *, hours: float, by: str, comment: str, now: datetime
 ) -> Silence:
-    """Keep alerts that match (`company="x", severity=~"warning|info"`) from being told for a time."""
+    """Keep alerts that match (`company="x", severity="warning"`) from being told for a time."""
     if not hours > 0:
         raise BadInput("a silence must last longer than zero hours", field="hours")
     with transaction(runtime.engine) as connection:
@@ -115,6 +115,12 @@ def company_series(
     return resampled(((at, bucket) for _, at, bucket in found), step=STEPS[step])
 
 
+def newest(runtime: Runtime, company_id: str) -> datetime:
+    """The end of the last hour with news of a company, or now."""
+    series = company_series(runtime, company_id)
+    return series[-1][0] + STEPS["1h"] if series else datetime.now(UTC)
+
+
 def check_company(runtime: Runtime, company_id: str) -> None:
     """Raises NotFound for a company that is not watched."""
     if company_id not in runtime.dictionary.companies:
@@ -139,6 +145,4 @@ def _audit(
     detail: dict[str, object],
     now: datetime,
 ) -> None:
-    record(
-        connection, ACCESS, actor=actor, action=action, subject=subject, detail=detail, now=now
-    )
+    record(connection, ACCESS, actor=actor, action=action, subject=subject, detail=detail, now=now)

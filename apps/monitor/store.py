@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -16,6 +16,7 @@ from apps.monitor.tables import BUCKETS, DOCUMENT_COMPANIES, DOCUMENTS, FEEDS, P
 from core.database import insert_ignore
 
 CHUNK = 500
+EPOCH = datetime.fromtimestamp(0, UTC)
 SERIES_FEED = "series"
 
 
@@ -94,6 +95,14 @@ def watermark(connection: Connection, *, name: str) -> datetime | None:
         select(FEEDS.c.watermark).where(FEEDS.c.name == name)
     ).scalar_one_or_none()
     return found
+
+
+def span(connection: Connection) -> tuple[datetime, datetime]:
+    """The first and the last event time; the epoch twice where there is no document."""
+    first, last = connection.execute(
+        select(func.min(DOCUMENTS.c.published_at), func.max(DOCUMENTS.c.published_at))
+    ).one()
+    return first or EPOCH, last or EPOCH
 
 
 def newest(connection: Connection) -> datetime | None:

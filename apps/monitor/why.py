@@ -1,6 +1,5 @@
-"""Why an alert fired, or why none did: what each rule measured at a time and from which headlines."""
+"""Why an alert fired, or why none did: what each rule measured, and from which headlines."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -99,7 +98,9 @@ def _reason(measured: Measurement, threshold: float) -> str:
         return f"nothing unusual: {measured.seen:.2f} {what} in {hours} h"
     odds = f"{measured.seen:.2f} {what} in {hours} h where {measured.expected:.2f} are usual"
     side = "at or over" if measured.value >= threshold else "under"
-    return f"{odds}: a chance of 1 in 10^{measured.value:.1f}, {side} the threshold 10^{threshold:g}"
+    return (
+        f"{odds}: a chance of 1 in 10^{measured.value:.1f}, {side} the threshold 10^{threshold:g}"
+    )
 
 
 def _finding_json(finding: Finding) -> dict[str, object]:
@@ -136,5 +137,3 @@ def _story_json(story: Contribution, headline: Headline) -> dict[str, object]:
 
 def _time(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
-
-
