@@ -26,7 +26,8 @@ KEY = re.compile(
 )
 # Digits with single separators. Dates, UUIDs and hex digests must survive: see _number.
 NUMBER = re.compile(r"(?<![\w.])(?:\+|00)?\(?\d(?:[ ().-]{0,2}\d){6,18}(?![\w])")
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Dates, decimal fractions (also of seconds) and IPv4 addresses.
+NOT_PERSONAL = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d+\.\d+|\d{1,3}(?:\.\d{1,3}){3}")
 OWN_LOGGERS = ("apps", "core")
 PRIVATE = frozenset(
     {"password", "secret", "token", "api_key", "authorization", "cookie", "phone", "email"}
@@ -47,7 +48,7 @@ def mask(text: str) -> str:
 def _number(match: re.Match[str]) -> str:
     found = match.group()
     digits = re.sub(r"\D", "", found)
-    if DATE.match(found):
+    if NOT_PERSONAL.fullmatch(found):
         return found
     if 13 <= len(digits) <= 19 and _luhn(digits):
         return "[card]"
