@@ -6,6 +6,7 @@ database; the root takes the keys of all of them.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +41,16 @@ class Assembly:
 
     @classmethod
     def open(cls, applications: Sequence[Application], *, settings: CoreSettings) -> Self:
-        """Build every runtime; `close` closes them."""
-        with ExitStack() as stack:
-            runtimes = {
-                application.name: stack.enter_context(
-                    application.build(application.settings(home=settings.home))
-                )
+        """Build every runtime, all at once; `close` closes them."""
+        with ExitStack() as stack, ThreadPoolExecutor(len(applications)) as pool:
+            building = [
+                application.build(application.settings(home=settings.home))
                 for application in applications
+            ]
+            built = pool.map(stack.enter_context, building)
+            runtimes = {
+                application.name: runtime
+                for application, runtime in zip(applications, built, strict=True)
             }
             apps = {
                 application.name: application.create_app(runtimes[application.name])

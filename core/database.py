@@ -18,6 +18,7 @@ and `versions/`. `python -m core.migrations apps.support.tables:metadata apps/su
 
 import json
 import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,6 +50,8 @@ from sqlalchemy.types import TypeEngine
 BUSY_TIMEOUT_MS = 10_000
 WRITES = "tripod_writes"
 MIGRATION_LOCK = 7_374_203
+# Alembic keeps the migration in progress in a global of its own.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def connect(url: str) -> Engine:
@@ -151,9 +154,9 @@ def insert_ignore(
 def upgrade(engine: Engine, migrations: Path, *, revision: str = "head") -> None:
     """Bring the schema to `revision`. Needs no ini file; a second call changes nothing.
 
-    Several processes may call it at once: the first works, the others wait.
+    Several threads and processes may call it at once: the first works, the others wait.
     """
-    with engine.connect().execution_options(**{WRITES: True}) as connection:
+    with _ONE_AT_A_TIME, engine.connect().execution_options(**{WRITES: True}) as connection:
         sqlite_connection = connection.connection.dbapi_connection
         if isinstance(sqlite_connection, sqlite3.Connection):
             # To alter a table SQLite rebuilds it; a foreign key to it must not cascade then. This

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -202,6 +203,16 @@ def test_rebuilding_a_table_keeps_the_rows_that_point_to_it(
     assert "place" in {column["name"] for column in inspect(sqlite_engine).get_columns("events")}
     with reading(sqlite_engine) as connection:
         assert connection.execute(select(NOTES.c.event_id)).scalars().all() == [1]
+
+
+def test_several_threads_may_migrate_at_once(engine: Engine, tmp_path: Path) -> None:
+    migrations = _migrations(tmp_path)
+    revise(METADATA, migrations=migrations, message="first tables")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: upgrade(engine, migrations), range(4)))
+
+    assert drift(engine, METADATA) == []
 
 
 def _migrations(folder: Path) -> Path:
