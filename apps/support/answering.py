@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from apps.support import slots
-from apps.support.articles import Article
+from apps.support.articles import Article, has_words
 from apps.support.decision import SHOWN, Action, Candidate, Decision, Reason
 from apps.support.orders import EMAIL, Identification, Order, identify, order_slots, policy_slots
 from apps.support.replies import reply_text
@@ -48,7 +48,8 @@ class Reply:
 
 @dataclass(frozen=True)
 class Question:
-    """A message taken apart: `asked` is what is looked up, without order numbers and addresses."""
+    """A message taken apart: `asked` is what is looked up, without numbers and addresses; empty
+    where there is nothing else."""
 
     asked: str
     identification: Identification
@@ -62,7 +63,7 @@ def take_apart(text: str, *, pattern: re.Pattern[str], max_bytes: int) -> Questi
     # A lone surrogate is no character: it could neither be encoded nor stored.
     clean = text.encode("utf-8", "replace").decode("utf-8")
     found = identify(clean, pattern=pattern)
-    return Question(found.rest, found)
+    return Question(found.asked if has_words(found.rest) else found.rest, found)
 
 
 def decide(snapshot: Snapshot, question: Question, *, language: str | None) -> Decision:

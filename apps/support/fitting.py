@@ -25,8 +25,8 @@ from apps.support.scoring import (
 from apps.support.understanding import SEARCHED
 from core.models.text_model import TextModel
 
-ANSWER_PRECISION = 0.98
-CHOOSE_PRECISION = 0.6
+ANSWER_PRECISION = 0.93
+CHOOSE_PRECISION = 0.8
 # With fewer questions, or with none that is right, nothing can be said: everything is handed over.
 FEWEST = 10
 NEVER = Bands(1.01, 1.01)

@@ -16,6 +16,7 @@ from core.errors import BadInput
 EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{1,190}\.[A-Za-z]{2,24}"
 )
+HAN = re.compile("[\u4e00-\u9fff]")
 STATUSES = ("processing", "shipped", "delivered", "returned", "refunded", "cancelled")
 
 
@@ -33,11 +34,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Identification:
-    """What a message says about whose order it is, and the message without it."""
+    """What a message says about whose order it is.
+
+    `rest` is the message without it; in `asked` the word order stands where its number was.
+    """
 
     order_keys: tuple[str, ...]
     emails: tuple[str, ...]
     rest: str
+    asked: str
 
 
 def order_key(number: str) -> str:
@@ -57,7 +62,9 @@ def identify(text: str, *, pattern: re.Pattern[str]) -> Identification:
     emails = tuple(dict.fromkeys(match[0].lower() for match in EMAIL.finditer(text)))
     without_emails = EMAIL.sub(" ", text)
     numbers = tuple(dict.fromkeys(order_key(m[0]) for m in pattern.finditer(without_emails)))
-    return Identification(numbers, emails, pattern.sub(" ", without_emails).strip())
+    rest = pattern.sub(" ", without_emails).strip()
+    word = "订单" if HAN.search(rest) else "order"
+    return Identification(numbers, emails, rest, pattern.sub(word, without_emails).strip())
 
 
 def order_slots(order: Order, *, language: str) -> dict[str, str]:

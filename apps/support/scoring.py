@@ -130,7 +130,7 @@ def lead(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     if len(scores) < 2:
         return scores.copy()
     first, second = np.sort(scores)[::-1][:2]
-    return np.where(scores == first, first - second, scores - first)
+    return np.asarray(np.where(scores == first, first - second, scores - first))
 
 
 def confidences(scoring: Scoring, hits: Sequence[Hit], head: HeadView) -> NDArray[np.float64]:

@@ -26,13 +26,13 @@ EXAMPLES = {
         "I want to send back the jacket I bought last week",
         "Where is my order LH-482913? anna.whitfield@example.com",
         "我想退掉上周买的夹克",
-        "Do you hire out kayaks?",
+        "What will the weather be like tomorrow?",
     ),
     "zh": (
         "我想退掉上周买的夹克",
         "我的订单到哪里了？LH-480041，wang.xue@example.com",
         "I want to send back the jacket I bought last week",
-        "可以租皮划艇吗",
+        "明天天气怎么样",
     ),
 }
 
