@@ -100,7 +100,10 @@ class ModelInfo(BaseModel):
 
 
 class Info(BaseModel):
-    """The fields of text-embeddings-inference for one model, and all models of this server."""
+    """The fields of text-embeddings-inference for one model, and all models of this server.
+
+    `model_type` is the classifier's where a head was asked for.
+    """
 
     model_id: str
     model_sha: str
@@ -202,19 +205,13 @@ def inference_router(models: Models, *, version: str) -> APIRouter:
         return cosines
 
     @router.get("/info", summary="What serves here (TEI)")
-    def info(model: ModelName = None) -> Info:
+    def info(model: ModelName = None, head: HeadName = None) -> Info:
         chosen = _model(models, model)
-        heads = chosen.manifest.heads
         return Info(
             model_id=chosen.manifest.name,
             model_sha=chosen.version,
             model_dtype=chosen.manifest.runtime,
-            model_type={"embedding": {"pooling": "mean"}}
-            | (
-                {"classifier": {"heads": {name: list(heads[name].labels) for name in heads}}}
-                if heads
-                else {}
-            ),
+            model_type=_model_type(chosen, head),
             max_concurrent_requests=MAX_TEXTS_IN_FLIGHT,
             max_input_length=chosen.manifest.max_length,
             max_batch_tokens=MAX_TEXTS * chosen.manifest.max_length,
@@ -258,6 +255,15 @@ def _head(model: TextModel, name: str | None) -> str:
     if name is None or name not in heads:
         raise NotFound(f"{model.manifest.name} has no head {name}: it has {', '.join(heads)}")
     return name
+
+
+def _model_type(model: TextModel, head: str | None) -> dict[str, dict[str, object]]:
+    if head is None:
+        return {"embedding": {"pooling": "mean"}}
+    labels = model.labels(_head(model, head))
+    by_number = {str(number): label for number, label in enumerate(labels)}
+    by_label = {label: number for number, label in enumerate(labels)}
+    return {"classifier": {"id2label": by_number, "label2id": by_label}}
 
 
 def _singles(inputs: Sequence[Sequence[str]]) -> list[str]:

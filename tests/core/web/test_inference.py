@@ -146,6 +146,12 @@ def test_info_names_every_model_that_serves(models: TestClient, tiny_text_model:
     assert info["model_sha"] == tiny_text_model.version
     assert [model["name"] for model in info["models"]] == ["tiny"]
     assert info["models"][0]["heads"]["topic"] == ["payment", "returns"]
+    assert info["model_type"] == {"embedding": {"pooling": "mean"}}
+    assert models.get("/info?head=topic").json()["model_type"]["classifier"] == {
+        "id2label": {"0": "payment", "1": "returns"},
+        "label2id": {"payment": 0, "returns": 1},
+    }
+    assert models.get("/info?head=other").status_code == 404
 
 
 def test_inference_needs_its_scope(app: FastAPI, shop: Shop) -> None:
