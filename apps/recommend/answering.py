@@ -27,6 +27,8 @@ from core.web.cursors import decode_cursor, encode_cursor
 
 CURSOR = "recommendations"
 ANYTHING = Rule()
+# What nearness of texts counts where nobody can have taken both yet.
+TEXT_ALONE = 0.8
 
 
 @dataclass(frozen=True)
@@ -198,13 +200,17 @@ def _shown(
 
 
 def similar(snapshot: Snapshot, item_id: str, *, n: int, now: datetime) -> list[Shown]:
-    """Items like one item: half by text, half by who took both. Raises NotFound."""
+    """Items like one item: half by text, half by who took both, new ones by text alone.
+
+    Raises NotFound.
+    """
     row = snapshot.rows.get(item_id)
     if row is None:
         raise NotFound(f"there is no item {item_id}")
-    texts = np.clip(snapshot.vectors @ snapshot.vectors[row], 0.0, 1.0).astype(np.float64)
+    texts = _near_in_text(snapshot, row)
     together = _taken_together(snapshot, row)
-    total = (texts + together) / 2.0
+    both_known = (snapshot.columns >= 0) & (snapshot.columns[row] >= 0)
+    total = np.where(both_known, (texts + together) / 2.0, TEXT_ALONE * texts)
     total[row] = -1.0
     total[snapshot.published > now.timestamp()] = -1.0
     order = [int(line) for line in np.argsort(-total, kind="stable") if total[line] > 0][:n]
@@ -218,6 +224,14 @@ def similar(snapshot: Snapshot, item_id: str, *, n: int, now: datetime) -> list[
         )
         for place, line in enumerate(order, start=1)
     ]
+
+
+def _near_in_text(snapshot: Snapshot, row: int) -> Floats:
+    """How much nearer each item's text is than the average one's, 1 for the nearest, (n,)."""
+    cosines = (snapshot.vectors @ snapshot.vectors[row]).astype(np.float64)
+    cosines[row] = cosines.min()
+    above = np.maximum(cosines - cosines.mean(), 0.0)
+    return above / above.max() if above.max() > 0 else above
 
 
 def _taken_together(snapshot: Snapshot, row: int) -> Floats:

@@ -47,14 +47,18 @@ def adopted(
 ) -> Matrix:
     """New items as mixtures of the known ones whose texts are nearest, (new, known) sparse.
 
-    Rows sum to one; a new item without a text, or unlike everything, gets an empty row.
+    Weights are a softmax over the cosines in units of half their deviation. Rows sum to one; a new
+    item without a text gets an empty row.
     """
     keep = min(neighbours, len(known))
     if not keep or not len(vectors):
         return sparse.csr_matrix(np.zeros((len(vectors), len(known)), dtype=np.float32))
-    cosines = np.maximum(vectors @ known.T, 0.0)
+    cosines = vectors @ known.T
+    spread = np.maximum(cosines.std(axis=1, keepdims=True), 1e-6)
     nearest = np.argpartition(-cosines, keep - 1, axis=1)[:, :keep]
-    weights = np.take_along_axis(cosines, nearest, axis=1) ** 2
+    found = np.take_along_axis(cosines, nearest, axis=1)
+    weights = np.exp(2.0 * (found - found.max(axis=1, keepdims=True)) / spread)
+    weights *= (vectors != 0).any(axis=1)[:, None] & (found > 0)
     totals = weights.sum(axis=1, keepdims=True)
     shares = np.divide(weights, totals, out=np.zeros_like(weights), where=totals > 0)
     rows = np.repeat(np.arange(len(vectors)), keep)

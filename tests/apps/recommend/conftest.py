@@ -1,5 +1,6 @@
 """A small site: eighty videos, forty simulated viewers, a tiny text model and a real ranker."""
 
+import io
 import os
 import shutil
 import uuid
@@ -25,6 +26,7 @@ from apps.recommend.sample_videos import videos
 from apps.recommend.settings import SAMPLES, RecommendSettings
 from apps.recommend.simulate import Scale, simulate
 from core.database import connect, transaction
+from core.logs import configure
 from core.models.manifest import Manifest
 from core.models.registry import Registry
 from core.models.text_model import TextModel
@@ -43,6 +45,12 @@ class Site:
     folder: Path
     items: tuple[Item, ...]
     events: tuple[Event, ...]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Logs as a server writes them, not on standard output."""
+    configure(style="json", stream=io.StringIO())
 
 
 @pytest.fixture(scope="session")

@@ -85,9 +85,7 @@ def test_a_history_scores_the_same_alone_and_among_others(name: str) -> None:
 def test_the_order_in_which_users_are_given_changes_nothing(name: str) -> None:
     first = small_log()
     other = replace(first, users=4 - first.users)
-    turned = ordered(
-        users=other.users, items=other.items, times=other.times, n_users=5, n_items=6
-    )
+    turned = ordered(users=other.users, items=other.items, times=other.times, n_users=5, n_items=6)
     expected = RANKERS[name].fit(first).scores(histories_of(first))
     found = RANKERS[name].fit(turned).scores(histories_of(turned))[::-1]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)

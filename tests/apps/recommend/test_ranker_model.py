@@ -91,9 +91,7 @@ def test_too_few_users_are_refused(site: Site) -> None:
 
 def test_a_training_log_is_the_history_that_a_request_sees(site: Site) -> None:
     log = training_log(site.events)
-    disliked = {
-        (event.user_id, event.item_id) for event in site.events if event.kind == "dislike"
-    }
+    disliked = {(event.user_id, event.item_id) for event in site.events if event.kind == "dislike"}
     watched = {(event.user_id, event.item_id) for event in site.events} - disliked
     assert len(log.interactions) == len(watched)
     assert log.sha256 == training_log(reversed(site.events)).sha256

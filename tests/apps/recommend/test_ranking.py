@@ -163,7 +163,8 @@ def test_a_cited_item_lowers_the_score_when_it_is_deleted(history: list[str], se
     rows = list(range(len(found.items)))
     for row, cited in zip(rows, because(scored, rows), strict=True):
         drops = [
-            scored.total[row] - score(found, [*visits[:place], *visits[place + 1 :]], ranker).total[row]
+            scored.total[row]
+            - score(found, [*visits[:place], *visits[place + 1 :]], ranker).total[row]
             for place in range(len(visits))
         ]
         if cited is None:
@@ -245,9 +246,10 @@ def test_a_new_item_follows_from_items_with_near_texts() -> None:
     parts = [scored.by_part[name] for name in ("near_item_knn", "ease", "text")]
     for part in parts:
         assert part[12] == pytest.approx(part[4], rel=1e-4)
-    assert next(
-        line for line in ranked(near, taken_items("i01"), n=15).lines if line.row == 12
-    ).source == "similar_text"
+    assert (
+        next(line for line in ranked(near, taken_items("i01"), n=15).lines if line.row == 12).source
+        == "similar_text"
+    )
 
 
 @pytest.mark.parametrize(

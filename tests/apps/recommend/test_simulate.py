@@ -58,7 +58,9 @@ def test_the_shipped_log_has_what_its_readme_says() -> None:
 
 
 def test_nobody_watches_what_is_not_published() -> None:
-    published = {str(item["item_id"]): str(item["published_at"]) for item in videos(SAMPLES, seed=SEED)}
+    published = {
+        str(item["item_id"]): str(item["published_at"]) for item in videos(SAMPLES, seed=SEED)
+    }
     early = [e for e in shipped_events() if str(e["timestamp"]) < published[str(e["item_id"])]]
     assert early == []
 
