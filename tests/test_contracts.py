@@ -77,11 +77,19 @@ LATER = {
     "models fairness",
     "models distil",
     "models pretrain",
-    "monitor backtest",
     "bench serve",
     "bench vectors",
 }
-BESIDE = {"access key", "access keys", "access revoke", "access password"}
+BESIDE = {
+    "access key",
+    "access keys",
+    "access revoke",
+    "access password",
+    "monitor channels list",
+    "monitor channels add-webhook",
+    "monitor channels add-email",
+    "monitor channels remove",
+}
 
 FOUND = commands()
 EVERYWHERE = {"--home", "--json"}
