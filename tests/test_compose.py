@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from apps.applications import NAMES, Application
 from apps.cli import app
+from apps.monitor.metrics import Metrics as MonitorMetrics
 from core.web.metrics import expose, request_metrics
 
 ROOT = Path(__file__).parents[1]
@@ -119,7 +120,11 @@ def test_a_dashboard_shows_metrics_that_exist(name: str) -> None:
     metrics = request_metrics()
     metrics.requests.labels(name, "GET", "/", "200").inc()
     metrics.seconds.labels(name, "GET", "/").observe(1)
-    exposed = set(re.findall(r"^(\w+)", expose([metrics.registry]).decode(), re.MULTILINE))
+    if name == "monitor":
+        MonitorMetrics().register(metrics.registry)
+    exposed = set(
+        re.findall(r"^(?:# TYPE )?(\w+)", expose([metrics.registry]).decode(), re.MULTILINE)
+    )
     for panel in board["panels"]:
         assert panel["datasource"]["uid"] == "prometheus"
         for target in panel["targets"]:
