@@ -68,10 +68,13 @@ class _Batch:
             self.deltas[key] = self.deltas.get(key, EMPTY) + (-change if withdrawn else change)
 
     def outcome(self, *, of: int, fired: tuple[str, ...]) -> Outcome:
-        copies = sum(1 for each, story_id in self.documents if story_id != each.document.id)
+        """A story that is joined to another takes back that its first document was counted."""
+        own = {each.document.id for each, _ in self.documents}
+        opened = sum(1 for each, story_id in self.documents if story_id == each.document.id)
+        stored = opened - sum(1 for old, _ in self.moves if old not in own)
         return Outcome(
-            stored=len(self.documents) - copies,
-            copies=copies,
+            stored=stored,
+            copies=len(self.documents) - stored,
             known=of - len(self.documents),
             unscored=sum(1 for each, _ in self.documents if each.score.score is None),
             fired=fired,
