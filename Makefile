@@ -20,16 +20,21 @@ EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 REQUIRED = $(filter $(SUITES),$(subst $(comma), ,$(TRIPOD_REQUIRE)))
 
-# One line per package, and what pip says in full only where it fails.
+# On a terminal pip draws its own bars; elsewhere one line per package, and all of it on failure.
 define INSTALL
 echo "Installing into $(VENV) (the first time takes some minutes):"
-$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off \
-    --constraint constraints.txt $(1) 2>&1 \
-  | tee $(VENV)/install.log \
-  | sed -u -n -e 's/^Collecting \([][A-Za-z0-9._-]*\).*/  \1/p' \
-      -e 's/^ *Downloading .*(\([0-9.]* [MG]B\)).*/    \1/p' \
-      -e 's/^Installing collected packages.*/  unpacking/p' \
-  || { tail -n 25 $(VENV)/install.log >&2; exit 1; }
+pip=($(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt $(1))
+if [[ -t 1 ]]; then
+  "$${pip[@]}"
+else
+  "$${pip[@]}" --progress-bar off 2>&1 \
+    | tee $(VENV)/install.log \
+    | sed -u -n -e 's/^Collecting \([A-Za-z0-9._-]*\).*/  \1/p' \
+        -e 's/^Processing .*\/\([A-Za-z0-9_.]*\)-.*/  \1/p' \
+        -e 's/^ *Downloading .*(\([0-9.]* MB\)).*/    \1/p' \
+        -e 's/^Installing collected packages.*/  unpacking/p' \
+    || { tail -n 25 $(VENV)/install.log >&2; exit 1; }
+fi
 endef
 
 .PHONY: help
@@ -67,7 +72,18 @@ check: $(VENV)/.installed-dev ## Format, lint, types and import contracts
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## Every benchmark that needs no data set; with DATA=path those that do
-	@$(BIN)/python -m tests.benchmarks $(if $(DATA),--data "$(DATA)")
+ifeq ($(DATA),)
+	@for program in encode support monitor recommend startup; do
+	  [[ -f tests/benchmarks/$$program.py ]] || continue
+	  echo "$$program:" >&2
+	  $(BIN)/python -m tests.benchmarks.$$program
+	done
+else
+	@$(BIN)/tripod bench encode --json --data "$(DATA)/banking77/test.csv"
+	@$(BIN)/python -m tests.benchmarks.finetune --data "$(DATA)"
+	@$(BIN)/tripod recommend evaluate --json --events "$(DATA)/movielens-100k/ratings.csv" \
+	  --items "$(DATA)/movielens-100k/items.csv"
+endif
 
 .PHONY: format
 format: $(VENV)/.installed-dev ## Format the code and mend what lint can mend

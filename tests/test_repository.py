@@ -1,8 +1,12 @@
 """What the repository looks like: its layout, its modules, its data, its pinned packages."""
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -123,6 +127,33 @@ def test_every_package_is_pinned() -> None:
     assert set(extras) == {"dev", *OPTIONAL_EXTRAS}
     wanted = {_package(name) for name in (*project["dependencies"], *extras["dev"])}
     assert wanted <= {_package(line) for line in lines}
+
+
+def test_what_the_code_imports_is_a_dependency_of_every_installation() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {_package(name) for name in project["dependencies"]}
+    distributions = packages_distributions()
+    imported = {
+        module.split(".")[0]
+        for name in tracked()
+        if name.endswith(".py") and name.startswith(("core/", "apps/"))
+        for module in _imports(ast.parse((ROOT / name).read_text(encoding="utf-8")))
+    }
+    outside = imported - set(sys.stdlib_module_names) - {"core", "apps", "tests"}
+    lacking = {
+        module
+        for module in outside
+        if not wanted & {_package(found) for found in distributions.get(module, [module])}
+    }
+    assert not lacking
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def test_the_continuous_integration_requires_the_suites_that_it_can_serve() -> None:
