@@ -26,7 +26,7 @@ from apps.support.understanding import SEARCHED
 from core.models.text_model import TextModel
 
 ANSWER_PRECISION = 0.93
-CHOOSE_PRECISION = 0.8
+CHOOSE_PRECISION = 0.85
 # With fewer questions, or with none that is right, nothing can be said: everything is handed over.
 FEWEST = 10
 NEVER = Bands(1.01, 1.01)
@@ -46,6 +46,7 @@ class _Case:
     article_id: str
     head: HeadView | None = None
     n_tokens: int = 0
+    outside: float = 0.0
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -66,15 +67,15 @@ def fit_scoring(
     lexical = lexical_cases(chinese, chinese_outside)
     fused = _fit(dense, [fused_features(case.hits, _head(case)) for case in dense])
     cosine = _fit(dense, [cosine_features(case.hits) for case in dense])
-    by_characters = _fit(
-        lexical, [lexical_features(case.hits, n_tokens=case.n_tokens) for case in lexical]
-    )
-    scoring = Scoring(fused, cosine, by_characters, {"en": NEVER, "zh": NEVER})
-    english_values = [confidences(scoring, case.hits, _head(case)) for case in dense]
-    chinese_values = [
-        by_characters.probability(lexical_features(case.hits, n_tokens=case.n_tokens))
+    chinese_features = [
+        lexical_features(case.hits, n_tokens=case.n_tokens, outside=case.outside)
         for case in lexical
     ]
+    by_characters = _fit(lexical, chinese_features)
+    never = {"en": NEVER, "zh": NEVER}
+    scoring = Scoring(fused, cosine, by_characters, never, tuple(chinese_outside))
+    english_values = [confidences(scoring, case.hits, _head(case)) for case in dense]
+    chinese_values = [by_characters.probability(features) for features in chinese_features]
     bands = {"en": _bands(dense, english_values), "zh": _bands(lexical, chinese_values)}
     return replace(scoring, bands=bands)
 
@@ -91,16 +92,26 @@ def dense_cases(model: TextModel, index: DenseIndex, asked: Sequence[Asked]) -> 
 
 
 def lexical_cases(texts: Mapping[str, ArticleText], outside: Sequence[str]) -> list[_Case]:
-    whole = LexicalIndex(texts)
-    cases = [_Case(whole.search(text, POOL), "", n_tokens=len(tokens(text))) for text in outside]
+    cases = []
+    for message in outside:
+        others = [other for other in outside if other != message]
+        cases.append(_lexical_case(LexicalIndex(texts, outside=others), message, ""))
     for article_id, text in texts.items():
         for variant in text.variants:
             rest = tuple(other for other in text.variants if other != variant)
-            without = LexicalIndex({**texts, article_id: replace(text, variants=rest)})
-            cases.append(
-                _Case(without.search(variant, POOL), article_id, n_tokens=len(tokens(variant)))
-            )
+            without = {**texts, article_id: replace(text, variants=rest)}
+            index = LexicalIndex(without, outside=outside)
+            cases.append(_lexical_case(index, variant, article_id))
     return [case for case in cases if case.hits]
+
+
+def _lexical_case(index: LexicalIndex, text: str, article_id: str) -> _Case:
+    return _Case(
+        index.search(text, POOL),
+        article_id,
+        n_tokens=len(tokens(text)),
+        outside=index.outside(text),
+    )
 
 
 def _head(case: _Case) -> HeadView:

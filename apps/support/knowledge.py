@@ -111,7 +111,7 @@ def snapshot_of(
         scoring,
         articles,
         dense_index(engine, model=model, articles=articles.values()),
-        LexicalIndex(in_chinese),
+        LexicalIndex(in_chinese, outside=scoring.outside),
     )
 
 

@@ -43,19 +43,22 @@ class Scoring:
     """The fitted parameters that stand in the artefact's manifest.
 
     `fused` scores an article that the head knows, `cosine` one that was added since the training,
-    `lexical` an article found by characters. `bands` by language.
+    `lexical` an article found by characters. `bands` by language. `outside` are the Chinese
+    training messages that no article answers.
     """
 
     fused: Logistic
     cosine: Logistic
     lexical: Logistic
     bands: Mapping[str, Bands]
+    outside: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Json]:
         return {
             "fused": self.fused.as_json(),
             "cosine": self.cosine.as_json(),
             "lexical": self.lexical.as_json(),
+            "outside": list(self.outside),
         }
 
     def thresholds(self) -> dict[str, float]:
@@ -87,11 +90,15 @@ class Scoring:
             raise ArtefactCorrupt(
                 f"model {manifest.version} lacks the threshold {error}"
             ) from error
+        outside = body.get("outside")
+        if not isinstance(outside, list):
+            raise ArtefactCorrupt(f"model {manifest.version} lacks the messages out of scope")
         return cls(
             Logistic.from_json(body.get("fused")),
             Logistic.from_json(body.get("cosine")),
             Logistic.from_json(body.get("lexical")),
             bands,
+            tuple(str(text) for text in outside),
         )
 
 
@@ -105,11 +112,12 @@ def pool(hits: Sequence[Hit], head: HeadView | None) -> list[Hit]:
     return chosen
 
 
-def lexical_features(hits: Sequence[Hit], *, n_tokens: int) -> NDArray[np.float64]:
-    """(hits, 3): score, lead over the best other article, length of the question."""
+def lexical_features(hits: Sequence[Hit], *, n_tokens: int, outside: float) -> NDArray[np.float64]:
+    """(hits, 4): score, lead over the best other article, length of the question, and the score of
+    the nearest message outside the knowledge base."""
     scores = np.array([hit.score for hit in hits])
     length = np.full(len(hits), math.log1p(n_tokens))
-    return np.column_stack([scores, lead(scores), length])
+    return np.column_stack([scores, lead(scores), length, np.full(len(hits), outside)])
 
 
 def cosine_features(hits: Sequence[Hit]) -> NDArray[np.float64]:

@@ -69,8 +69,8 @@ def _candidates(
         hits, values, outside = _dense(snapshot, text)
         language = DENSE_LANGUAGE
     else:
-        hits, values = _lexical(snapshot, text)
-        language, outside = "zh", 0.0
+        hits, values, outside = _lexical(snapshot, text)
+        language = "zh"
     ranked = sorted(zip(hits, values, strict=True), key=lambda pair: -pair[1])
     return tuple(
         Candidate(
@@ -90,9 +90,11 @@ def _dense(snapshot: Snapshot, text: str) -> tuple[Sequence[Hit], NDArray[np.flo
     return hits, confidences(snapshot.scoring, hits, head), head.out_of_scope
 
 
-def _lexical(snapshot: Snapshot, text: str) -> tuple[Sequence[Hit], NDArray[np.float64]]:
+def _lexical(snapshot: Snapshot, text: str) -> tuple[Sequence[Hit], NDArray[np.float64], float]:
     hits = snapshot.lexical.search(text, POOL)
     if not hits:
-        return hits, np.zeros(0)
-    features = lexical_features(hits, n_tokens=len(tokens(text)))
-    return hits, snapshot.scoring.lexical.probability(features)
+        return hits, np.zeros(0), 1.0
+    outside = snapshot.lexical.outside(text)
+    features = lexical_features(hits, n_tokens=len(tokens(text)), outside=outside)
+    nearer_outside = float(outside > hits[0].score)
+    return hits, snapshot.scoring.lexical.probability(features), nearer_outside
