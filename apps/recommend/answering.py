@@ -16,7 +16,7 @@ from apps.recommend.items import Item
 from apps.recommend.live import Snapshot
 from apps.recommend.models.interactions import Floats
 from apps.recommend.ranker_model import rows_of
-from apps.recommend.ranking import Line, Ranked, Rule, rank
+from apps.recommend.ranking import ANYTHING, Line, Ranked, Rule, rank
 from apps.recommend.reasons import Reason, reasons
 from apps.recommend.store import events as event_store
 from apps.recommend.store import requests as request_store
@@ -26,7 +26,6 @@ from core.errors import BadInput, Conflict, NotFound
 from core.web.cursors import decode_cursor, encode_cursor
 
 CURSOR = "recommendations"
-ANYTHING = Rule()
 # What nearness of texts counts where nobody can have taken both yet.
 TEXT_ALONE = 0.8
 
@@ -230,7 +229,7 @@ def _near_in_text(snapshot: Snapshot, row: int) -> Floats:
     """How much nearer each item's text is than the average one's, 1 for the nearest, (n,)."""
     cosines = (snapshot.vectors @ snapshot.vectors[row]).astype(np.float64)
     cosines[row] = cosines.min()
-    above = np.maximum(cosines - cosines.mean(), 0.0)
+    above: Floats = np.maximum(cosines - cosines.mean(), 0.0)
     return above / above.max() if above.max() > 0 else above
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -43,6 +43,19 @@ class Event(BaseModel):
         return self
 
 
+class Took(Protocol):
+    """What of an event makes a history: an `Event`, or one read back from the log."""
+
+    @property
+    def item_id(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def timestamp(self) -> datetime: ...
+
+
 @dataclass(frozen=True)
 class Visit:
     """An item in somebody's history: when it was last taken and what that is worth."""
@@ -60,7 +73,7 @@ class Taken:
     exclude: frozenset[str]
 
 
-def taken(events: Iterable[Event]) -> Taken:
+def taken(events: Iterable[Took]) -> Taken:
     """Fold events, oldest first: an item counts at its latest event with the most it was worth."""
     latest: dict[str, Visit] = {}
     disliked: set[str] = set()

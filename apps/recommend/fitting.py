@@ -24,6 +24,7 @@ from apps.recommend.models.popularity import Popular
 from apps.recommend.models.ranker import ItemToItem
 from apps.recommend.models.text import ItemTextScorer
 from apps.recommend.ranker_model import RankerModel, TextPart
+from apps.recommend.store.events import Logged
 from core.errors import BadInput
 from core.progress import say
 
@@ -56,9 +57,9 @@ class Fitted:
     weights: Mapping[str, float]
 
 
-def training_log(events: Iterable[Event]) -> TrainingLog:
+def training_log(events: Iterable[Event | Logged]) -> TrainingLog:
     """Fold the events of every user or session as a request does; raises BadInput for too few."""
-    by_actor: dict[str, list[Event]] = defaultdict(list)
+    by_actor: dict[str, list[Event | Logged]] = defaultdict(list)
     for event in events:
         by_actor[f"u{event.user_id}" if event.user_id else f"s{event.session_id}"].append(event)
     items: dict[str, int] = {}

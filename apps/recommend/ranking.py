@@ -16,6 +16,8 @@ from apps.recommend.scoring import TEXT, TREND, Scored, score, usable
 
 KEEP = 200
 SAME_CATEGORY = 0.7
+# A score of this size is shown as 0.75.
+SPREAD = 15.0
 SOURCES = {
     "near_item_knn": "watched_together",
     "item_knn": "watched_together",
@@ -63,6 +65,9 @@ class Rule:
         )
 
 
+ANYTHING = Rule()
+
+
 @dataclass(frozen=True)
 class Line:
     """One item of a ranking: its row in the snapshot, its score in (0, 1), where it comes from."""
@@ -99,7 +104,9 @@ def rank(
     Equal scores are ordered by item id.
     """
     published = snapshot.published <= now.timestamp()
-    allowed = np.array([rule.allows(item) for item in snapshot.items], dtype=bool)
+    allowed = np.ones(len(snapshot.items), dtype=bool)
+    if rule != ANYTHING:
+        allowed[:] = [rule.allows(item) for item in snapshot.items]
     unseen = np.ones(len(snapshot.items), dtype=bool)
     unseen[[snapshot.rows[i] for i in history.exclude | exclude if i in snapshot.rows]] = False
     possible = published & allowed & unseen
@@ -122,7 +129,7 @@ def rank(
 
 def unit(score: float) -> float:
     """A score of any size on the scale from 0 to 1, order kept."""
-    return (1.0 + score / (1.0 + abs(score))) / 2.0
+    return (1.0 + score / (SPREAD + abs(score))) / 2.0
 
 
 def _source(snapshot: Snapshot, row: int, part: str) -> str:

@@ -1,5 +1,6 @@
 """The sample videos: every one joins a topic and a form that were written by hand."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,8 @@ CATEGORY_ZH = {
     "gardening": "园艺",
     "photography": "摄影",
 }
+BEFORE_LATIN = re.compile(r"(?<=[一-鿿])(?=[A-Za-z0-9])")
+AFTER_LATIN = re.compile(r"(?<=[A-Za-z0-9])(?=[一-鿿])")
 Video = dict[str, object]
 
 
@@ -81,8 +84,13 @@ def _words(topic: Mapping[str, object], angle: Mapping[str, object]) -> Video:
     title = title.replace("{Topic}", name[0].upper() + name[1:])
     return {
         "title": title,
-        "title_zh": str(angle["title_zh"]).replace("{topic}", name_zh),
+        "title_zh": _spaced(str(angle["title_zh"]).replace("{topic}", name_zh)),
         "description": f"{topic['detail']} {angle['sentence']}",
-        "description_zh": f"{topic['detail_zh']}{angle['sentence_zh']}",
+        "description_zh": _spaced(f"{topic['detail_zh']}{angle['sentence_zh']}"),
         "tags": [*str(topic["tags"]).split(","), str(angle["tag"])],
     }
+
+
+def _spaced(text: str) -> str:
+    """Chinese text with a space wherever it meets Latin letters or digits."""
+    return BEFORE_LATIN.sub(" ", AFTER_LATIN.sub(" ", text))

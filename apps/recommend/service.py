@@ -6,7 +6,6 @@ from pathlib import Path
 
 from apps.recommend import answering, recording
 from apps.recommend.answering import Answer, Query, Shown
-from apps.recommend.events import Event
 from apps.recommend.importing import (
     BATCH,
     REQUIRED,
@@ -22,6 +21,7 @@ from apps.recommend.runtime import Runtime
 from apps.recommend.store import events as event_store
 from apps.recommend.store import items as item_store
 from apps.recommend.store import jobs as job_store
+from apps.recommend.store.events import Logged
 from apps.recommend.store.jobs import Job
 from core.database import reading, transaction
 from core.errors import NotFound
@@ -159,7 +159,7 @@ def delete_user(runtime: Runtime, user_id: str, *, actor: str, now: datetime) ->
     runtime.live.reset()
 
 
-def history(runtime: Runtime, user_id: str, *, limit: int) -> list[Event]:
+def history(runtime: Runtime, user_id: str, *, limit: int) -> list[Logged]:
     """A user's latest events, newest first."""
     with reading(runtime.engine) as connection:
         found = event_store.of_actor(connection, user_id=user_id, session_id=None, limit=limit)

@@ -26,6 +26,7 @@ from apps.recommend.runtime import MIGRATIONS
 from apps.recommend.settings import RecommendSettings
 from apps.recommend.store import events as event_store
 from apps.recommend.store import items as item_store
+from apps.recommend.store.events import Logged
 from core.database import connect, reading, upgrade
 from core.errors import BadInput
 from core.logs import configure
@@ -96,7 +97,7 @@ def gather(settings: RecommendSettings) -> Material:
     try:
         upgrade(engine, MIGRATIONS)
         with reading(engine) as connection:
-            events: Sequence[Event] = list(event_store.everything(connection))
+            events: Sequence[Event | Logged] = list(event_store.everything(connection))
             items = [change.item for change in item_store.changes(connection, since=-1)]
     finally:
         engine.dispose()

@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse
 
 from apps.recommend import answering, service
 from apps.recommend.answering import Answer
-from apps.recommend.events import Event, Kind
+from apps.recommend.events import Kind
 from apps.recommend.items import Item
 from apps.recommend.runtime import Runtime
+from apps.recommend.store.events import Logged
 from apps.recommend.wording import Name
 from core.web.access import require
 from core.web.pages import Pages
@@ -30,7 +31,7 @@ ConsoleKind = Annotated[Kind, Form()]
 class Watched:
     """An event of a history; `item` is None where the catalogue does not have it."""
 
-    event: Event
+    event: Logged
     item: Item | None
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, delete, func, or_, select
 
@@ -11,7 +10,19 @@ from apps.recommend.events import Event
 from apps.recommend.tables import EVENTS
 from core.database import insert_ignore
 
-FIELDS = tuple(Event.model_fields)
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An event of the log as it is read back."""
+
+    user_id: str | None
+    session_id: str | None
+    item_id: str
+    kind: str
+    timestamp: datetime
+
+
+READ = tuple(EVENTS.c[name] for name in Logged.__slots__)
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ def append(connection: Connection, events: Sequence[Event], *, version: int, now
 
 def of_actor(
     connection: Connection, *, user_id: str | None, session_id: str | None, limit: int
-) -> list[Event]:
+) -> list[Logged]:
     """The latest events of a user or session, oldest first; equal times in order of arrival."""
     actors = []
     if user_id is not None:
@@ -41,8 +52,8 @@ def of_actor(
     if not actors:
         return []
     latest = EVENTS.c.timestamp.desc(), EVENTS.c.id.desc()
-    statement = select(EVENTS).where(or_(*actors)).order_by(*latest).limit(limit)
-    return [_event(row) for row in connection.execute(statement)][::-1]
+    statement = select(*READ).where(or_(*actors)).order_by(*latest).limit(limit)
+    return [Logged(*row) for row in connection.execute(statement)][::-1]
 
 
 def seen_items(
@@ -81,12 +92,11 @@ def count(connection: Connection) -> int:
     return int(connection.scalar(select(func.count()).select_from(EVENTS)) or 0)
 
 
-def everything(connection: Connection) -> Iterator[Event]:
+def everything(connection: Connection) -> Iterator[Logged]:
     """The whole log in the order of arrival."""
-    for row in connection.execution_options(yield_per=5000).execute(
-        select(EVENTS).order_by(EVENTS.c.id)
-    ):
-        yield _event(row)
+    statement = select(*READ).order_by(EVENTS.c.id)
+    for row in connection.execution_options(yield_per=5000).execute(statement):
+        yield Logged(*row)
 
 
 def delete_of_user(connection: Connection, *, user_id: str) -> int:
@@ -105,8 +115,3 @@ def users(connection: Connection, *, beginning: str, limit: int) -> list[tuple[s
         .limit(limit)
     )
     return [(row.user_id, row.number) for row in connection.execute(statement)]
-
-
-def _event(row: Any) -> Event:
-    # The row was validated when it came in.
-    return Event.model_construct(**{name: getattr(row, name) for name in FIELDS})
