@@ -62,7 +62,10 @@ class Report:
             "unscored": self.outcome.unscored,
             "alerts": list(self.outcome.fired),
             "documents_per_second": round(self.read / max(self.seconds, 1e-9), 1),
-            "rejections": [{"line": each.line, "reason": each.reason} for each in self.rejections],
+            "rejections": [
+                {"line": each.line, "reason": each.reason}
+                for each in sorted(self.rejections, key=lambda each: each.line)
+            ],
         }
 
 

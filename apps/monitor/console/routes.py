@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from apps.monitor import service, store, why
 from apps.monitor.runtime import Runtime
 from apps.monitor.store import Counts
+from apps.monitor.wording import TOPICS
 from core.alerting.store.alerts import AlertFilter
 from core.database import reading
 from core.web.access import Principal, require
@@ -56,6 +57,7 @@ def console_router(runtime: Runtime) -> APIRouter:
             moment=moment,
             totals=_totals(counts),
             problem=runtime.served.error,
+            topics=TOPICS,
         )
 
     @router.get("/alerts", dependencies=[require("monitor:read")])
@@ -68,7 +70,7 @@ def console_router(runtime: Runtime) -> APIRouter:
             "alerts.html",
             alerts=alerts,
             cursor=following,
-            companies=runtime.dictionary.companies,
+            topics=TOPICS,
         )
 
     @router.post("/alerts/{alert_id}/acknowledge")
