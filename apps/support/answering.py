@@ -165,3 +165,35 @@ def _without_answer(snapshot: Snapshot, decision: Decision) -> Reply:
 
 def _source(article: Article, language: str) -> Source:
     return Source(article.id, article.category, article.texts[language].question)
+
+
+def candidate_json(candidate: Candidate) -> dict[str, object]:
+    return {
+        "article_id": candidate.article_id,
+        "question": candidate.question,
+        "confidence": round(candidate.confidence, 4),
+    }
+
+
+def reply_json(reply: Reply) -> dict[str, object]:
+    """The shape that `tripod support ask --json` prints and the API gives."""
+    decision, source = reply.decision, reply.source
+    return {
+        "action": decision.action.value,
+        "reason": decision.reason.value,
+        "language": decision.language,
+        "answer": reply.answer,
+        "message": reply.message,
+        "confidence": round(decision.confidence, 4),
+        "candidates": [candidate_json(candidate) for candidate in reply.candidates],
+        "source": None
+        if source is None
+        else {
+            "article_id": source.article_id,
+            "category": source.category,
+            "question": source.question,
+        },
+        "slots": list(reply.slots),
+        "retriever": decision.retriever.value,
+        "model_version": reply.model_version,
+    }

@@ -12,9 +12,9 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Path, Query, Response
 
 from apps.support import reading, wire
+from apps.support.answering import candidate_json
 from apps.support.console.routes import console_router, pages
 from apps.support.runtime import Runtime
-from apps.support.service import candidate_json
 from core.web import app as web
 from core.web.access import Principal, require
 from core.web.cursors import Cursor, Limit, decode_cursor, page_of

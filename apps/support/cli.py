@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from apps.support.answering import reply_json
 from apps.support.articles import LANGUAGES
 from apps.support.evaluation import Labelled, Metrics, measure, read_labelled
 from apps.support.importing import COLUMNS, ImportReport, import_articles
 from apps.support.runtime import Runtime, build
-from apps.support.service import reply_json
 from apps.support.settings import SupportSettings
 from core.commands import AsJson, Home, emit, group
 from core.progress import track

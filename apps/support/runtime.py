@@ -13,9 +13,11 @@ from apps.support.knowledge import NAME, Knowledge
 from apps.support.orders import order_pattern
 from apps.support.service import Support
 from apps.support.settings import SupportSettings
-from apps.support.tables import ACCESS
+from apps.support.tables import ACCESS, ALERTS
+from core.alerting.message import DeliveryState
+from core.alerting.store import outbox
 from core.crypto import Vault
-from core.database import connect, upgrade
+from core.database import connect, reading, upgrade
 from core.models.registry import Registry
 from core.models.served import Served
 from core.models.text_model import TextModel
@@ -41,7 +43,11 @@ class Runtime:
 
     def status(self) -> AppStatus:
         model = ModelStatus(NAME, self.knowledge.model_version, self.knowledge.problem)
-        return AppStatus(NAME, (model,))
+        with reading(self.engine) as connection:
+            counts = outbox.counts(connection, ALERTS)
+        waiting = counts.get(DeliveryState.QUEUED, 0) + counts.get(DeliveryState.SENDING, 0)
+        queues = {"deliveries": waiting, "dead_letters": counts.get(DeliveryState.DEAD, 0)}
+        return AppStatus(NAME, (model,), queues)
 
     @asynccontextmanager
     async def workers(self) -> AsyncIterator[None]:

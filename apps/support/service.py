@@ -12,7 +12,14 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from apps.support import samples, tables
-from apps.support.answering import Question, Reply, compose, decide, take_apart
+from apps.support.answering import (
+    Question,
+    Reply,
+    candidate_json,
+    compose,
+    decide,
+    take_apart,
+)
 from apps.support.articles import LANGUAGES, Article, check_article, has_words
 from apps.support.decision import Action, Candidate, Decision, Reason, Retriever
 from apps.support.knowledge import Knowledge
@@ -303,39 +310,7 @@ def _prediction(
     )
 
 
-def candidate_json(candidate: Candidate) -> dict[str, object]:
-    return {
-        "article_id": candidate.article_id,
-        "question": candidate.question,
-        "confidence": round(candidate.confidence, 4),
-    }
-
-
 def _candidate(stored: Mapping[str, object]) -> Candidate:
     return Candidate(
         str(stored["article_id"]), str(stored["question"]), float(str(stored["confidence"]))
     )
-
-
-def reply_json(reply: Reply) -> dict[str, object]:
-    """The shape that `tripod support ask --json` prints and the API gives."""
-    decision, source = reply.decision, reply.source
-    return {
-        "action": decision.action.value,
-        "reason": decision.reason.value,
-        "language": decision.language,
-        "answer": reply.answer,
-        "message": reply.message,
-        "confidence": round(decision.confidence, 4),
-        "candidates": [candidate_json(candidate) for candidate in reply.candidates],
-        "source": None
-        if source is None
-        else {
-            "article_id": source.article_id,
-            "category": source.category,
-            "question": source.question,
-        },
-        "slots": list(reply.slots),
-        "retriever": decision.retriever.value,
-        "model_version": reply.model_version,
-    }

@@ -23,7 +23,7 @@ from apps.support.samples import DATA, LabelledQuestion, read_questions, sample_
 from apps.support.scoring import EXTRA, HEAD, OUT_OF_SCOPE
 from apps.support.settings import SupportSettings
 from apps.support.store import knowledge as store
-from core.database import connect, reading, upgrade
+from core.database import connect, reading, transaction, upgrade
 from core.logs import configure
 from core.models.manifest import Manifest
 from core.models.registry import Registry
@@ -87,7 +87,11 @@ def train(settings: SupportSettings, *, now: datetime, plan: Plan = PLAN) -> Man
         )
         model = TextModel.load(registry.open(manifest.version).path)
         dense_index(engine, model=model, articles=articles.values())
+        before = registry.current(NAME)
         registry.promote(NAME, manifest.version, now=now)
+        with transaction(engine) as connection:
+            keep = [version for version in (manifest.version, before) if version is not None]
+            store.drop_vectors(connection, keep=keep)
     finally:
         engine.dispose()
     say(f"{NAME}: model {manifest.version} is in use after {time.monotonic() - started:.0f} s")

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from apps.support.answering import reply_json
 from apps.support.articles import MAX_ANSWER, MAX_QUESTION, MAX_VARIANTS, Article, ArticleText
-from apps.support.service import Asked, reply_json
+from apps.support.service import Asked
 from apps.support.store.conversations import StoredPrediction
 
 Language = Literal["en", "zh"]

@@ -24,6 +24,7 @@ from apps.support import samples
 from apps.support.evaluation import Labelled, measure, read_labelled
 from apps.support.runtime import Runtime, build
 from apps.support.settings import SupportSettings
+from core.logs import configure
 from core.models.base_model import base_model
 from core.progress import say
 from core.settings import CoreSettings
@@ -78,6 +79,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--home", type=Path, default=CoreSettings().home)
     options = parser.parse_args()
+    configure()
     path = options.data or samples.DATA / "questions.jsonl"
     asked = read_labelled(path, columns={}, split="" if options.data else "held_out")
     with build(SupportSettings(home=options.home)) as runtime:

@@ -132,6 +132,7 @@ def test_readiness_names_the_model(client: TestClient, headers: Headers, runtime
     assert client.get("/health/ready").status_code == 200
     status = client.get("/status", headers=headers()).json()
     assert status["models"][0]["version"] == runtime.served.version
+    assert status["queues"] == {"deliveries": 0, "dead_letters": 0}
 
 
 def test_the_api_holds_to_its_description(runtime: Runtime, headers: Headers) -> None:

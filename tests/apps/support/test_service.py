@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from apps.support import tables
+from apps.support.answering import reply_json
 from apps.support.articles import Article, ArticleText
 from apps.support.decision import Action, Reason, Retriever
 from apps.support.reading import list_handovers, list_messages
 from apps.support.runtime import Runtime
-from apps.support.service import load_samples, reply_json
+from apps.support.service import load_samples
 from core.database import reading
 from core.errors import BadInput, Conflict, NotFound, TooLarge
 from tests.apps.support.conftest import NOW, ORDER
