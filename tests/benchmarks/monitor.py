@@ -4,8 +4,8 @@
 
 Ours takes documents from text to series and alerts in a database; the peer is
 `transformers.pipeline("text-classification")` on an encoder of the same shape, scoring the same
-headlines and doing nothing else. Both run on the same cores in one run. Without `--data` it uses the
-sample stream and also judges the alerts by its planted shocks. Needs a trained model in `--home`.
+headlines and doing nothing else. Both run on the same cores in one run. Without `--data` it uses
+the sample stream and also judges the alerts by its planted shocks. Needs a trained model.
 """
 
 import argparse

@@ -25,7 +25,7 @@
     animation: false,
     textStyle: { fontFamily: "inherit" },
     tooltip: { trigger: "axis", renderMode: "richText" },
-    legend: { textStyle: { color: colour("--ink") } },
+    legend: { top: 0, textStyle: { color: colour("--ink") } },
     grid: { left: 48, right: 48, top: 40, bottom: 56 },
     dataZoom: [{ type: "inside" }, { type: "slider", height: 18, bottom: 8 }],
     xAxis: { type: "time", ...axis, splitLine: { show: false } },
