@@ -29,8 +29,8 @@ Only = Annotated[
     str, typer.Option("--only", help="Applications to serve, with commas between (default: all).")
 ]
 
-up = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-status = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+up = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+status = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @up.command()

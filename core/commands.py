@@ -68,6 +68,7 @@ def group(help_text: str, *, lazy: Mapping[str, str] | None = None) -> typer.Typ
         help=help_text,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        add_completion=False,
         rich_markup_mode=None,
     )
 

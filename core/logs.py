@@ -133,8 +133,14 @@ def configure(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    handler.addFilter(_worth_saying)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     for ours in OWN_LOGGERS:
         logging.getLogger(ours).setLevel(level)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Libraries speak from warnings on, also those that set a level of their own."""
+    return record.levelno >= logging.WARNING or record.name.split(".")[0] in OWN_LOGGERS
