@@ -28,7 +28,10 @@ from core.training.text import train_text_model
 
 HEAD = "label"
 METHODS = ("full", "linear", "auto")
+# Held out for calibration and for checking the int8 graph; the rest is learned from.
 HELD_OUT_SHARE = 0.06
+HELD_OUT_SHARE_LARGE = 0.03
+LARGE = 5_000
 FEWEST_PER_LABEL_FOR_FULL = 8
 MAX_LENGTH_TOKENS = 128
 
@@ -63,7 +66,8 @@ def train_on_file(registry: Registry, request: TrainRequest) -> Mapping[str, obj
     examples = read_examples(request.data, **columns)
     check_trainable(examples, file=str(request.data))
     test = EMPTY if request.evaluation is None else read_examples(request.evaluation, **columns)
-    train, held_out = split(examples, share=HELD_OUT_SHARE, seed=request.seed)
+    share = HELD_OUT_SHARE_LARGE if len(examples) >= LARGE else HELD_OUT_SHARE
+    train, held_out = split(examples, share=share, seed=request.seed)
     method = _method(request.method, examples)
     outside = request.out_of_scope_label
     head = HeadExamples(train, held_out)
@@ -132,7 +136,7 @@ def default_epochs(n: int) -> int:
     """More passes over small data; large data has enough steps in few."""
     if n < 1_000:
         return 20
-    return 8 if n < 20_000 else 3
+    return 6 if n < 20_000 else 3
 
 
 def _texts(examples: Examples) -> LabelledTexts:
