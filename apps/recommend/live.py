@@ -5,6 +5,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ from apps.recommend.store import versions
 from apps.recommend.store.items import StoredVector
 from core.models.text_model import TextModel
 
+MOST_HALF_LIVES = 900.0
+# So many recent events are trusted half; below, popularity over a `SLOWER` time counts more.
+FEW_EVENTS = 50.0
+SLOWER = 10.0
 TREND_START = datetime(2020, 1, 1, tzinfo=UTC).timestamp()
 Vectors = NDArray[np.float32]
 
@@ -51,7 +56,7 @@ class Snapshot:
 
     `columns` (n,) are the items' columns in the ranker, -1 for items it does not know; those
     stand in the order of `new_rows` as mixtures of known ones in `mixtures` (new, known). `heat`
-    (n,) has recent events as multiples of nothing in particular: only ratios count.
+    (n,) has shares of what was taken of late.
     """
 
     models: Models
@@ -67,14 +72,49 @@ class Snapshot:
     ranker_columns: Mapping[str, int]
 
 
+class Heat:
+    """Sums of events that fade by half every `half_life` seconds.
+
+    Sums grow with time instead of fading with it, which leaves their ratios the same.
+    """
+
+    def __init__(self, *, half_life: float) -> None:
+        self._half_life = half_life
+        self._sums: dict[str, float] = {}
+        self._newest = 0.0
+
+    def empty(self) -> Self:
+        """The same without events."""
+        return type(self)(half_life=self._half_life)
+
+    def add(self, event: event_store.Count) -> None:
+        """Count an event by its worth."""
+        age = min((event.timestamp.timestamp() - TREND_START) / self._half_life, MOST_HALF_LIVES)
+        self._newest = max(self._newest, age)
+        added = WORTH[event.kind] * 2.0**age
+        self._sums[event.item_id] = self._sums.get(event.item_id, 0.0) + added
+
+    @property
+    def events(self) -> float:
+        """How many events the sums are worth at the time of the newest."""
+        return float(sum(self._sums.values()) / 2.0**self._newest)
+
+    def shares(self, names: Sequence[str]) -> Floats:
+        """Each item's share of the sums over `names`; all zero without events."""
+        sums = np.array([self._sums.get(name, 0.0) for name in names], dtype=np.float64)
+        scaled: Floats = sums / float(2.0**self._newest)
+        total = scaled.sum()
+        return scaled / total if total > 0 else scaled
+
+
 class Live:
     """Keeps the latest snapshot; a request asks for it with the connection that it reads by."""
 
     def __init__(self, *, half_life_days: float) -> None:
-        self._half_life = half_life_days * DAY
+        self._fast = Heat(half_life=half_life_days * DAY)
+        self._slow = Heat(half_life=half_life_days * DAY * SLOWER)
         self._lock = threading.Lock()
         self._items: dict[str, Item] = {}
-        self._heat: dict[str, float] = {}
         self._vectors: dict[str, StoredVector] = {}
         self._encoder_version = ""
         self._version = -1
@@ -95,7 +135,8 @@ class Live:
     def reset(self) -> None:
         """Forget everything that was read, as after a deletion request."""
         with self._lock:
-            self._items, self._heat, self._vectors = {}, {}, {}
+            self._items, self._vectors = {}, {}
+            self._fast, self._slow = self._fast.empty(), self._slow.empty()
             self._encoder_version, self._version, self._snapshot = "", -1, None
 
     def _follow(self, connection: Connection, models: Models, version: int) -> Snapshot:
@@ -106,8 +147,10 @@ class Live:
             else:
                 self._items[change.item_id] = change.item
         for event in event_store.counted_since(connection, version=self._version):
-            self._warm(event)
-        self._version = version
+            self._fast.add(event)
+            self._slow.add(event)
+        # Another thread may have read on already with a newer connection.
+        self._version = version = max(version, self._version)
         previous = self._snapshot
         if previous is not None and not changes and previous.models == models:
             return replace(previous, data_version=version, heat=self._heat_of(previous.items))
@@ -129,12 +172,6 @@ class Live:
         items = [item for item in self._items.values() if fresh or item.item_id in changed]
         self._vectors |= encode_missing(items, models.encoder, self._vectors)
 
-    def _warm(self, event: event_store.Count) -> None:
-        # Grows with time instead of fading with it: the ratios are the same.
-        age = (event.timestamp.timestamp() - TREND_START) / self._half_life
-        added = WORTH[event.kind] * 2.0 ** min(age, 900.0)
-        self._heat[event.item_id] = self._heat.get(event.item_id, 0.0) + added
-
     def _matrix(self, items: Sequence[Item], models: Models) -> Vectors:
         if models.encoder is None:
             return np.zeros((len(items), 1), dtype=np.float32)
@@ -142,8 +179,10 @@ class Live:
         return np.array(lines, dtype=np.float32).reshape(len(items), models.encoder.dimension)
 
     def _heat_of(self, items: Sequence[Item]) -> Floats:
-        heat = np.array([self._heat.get(item.item_id, 0.0) for item in items], dtype=np.float64)
-        return heat / heat.max() if len(heat) and heat.max() > 0 else heat
+        """Recent popularity; where recent events are few, mostly that of a longer time."""
+        names = [item.item_id for item in items]
+        trust = self._fast.events / (self._fast.events + FEW_EVENTS)
+        return trust * self._fast.shares(names) + (1.0 - trust) * self._slow.shares(names)
 
     def _build(self, models: Models, version: int) -> Snapshot:
         items = tuple(self._items[item_id] for item_id in sorted(self._items))
