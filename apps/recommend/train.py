@@ -40,18 +40,19 @@ from core.training.plan import Plan
 from core.training.text import train_text_model
 
 RANKER = "recommend-ranker"
-NEIGHBOURS = 3
+NEIGHBOURS = 2
 HELD_OUT_SHARE = 0.1
 TEXT_SHARE = 0.6
-PLAN = Plan(epochs=2, batch_size=32, learning_rate=1e-4, max_length=64)
+PLAN = Plan(epochs=1, batch_size=32, learning_rate=5e-5, max_length=48)
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What is learned from: a log, and the text of each of its item columns."""
+    """What is learned from: a log, and the text and first category of each of its item columns."""
 
     log: TrainingLog
     texts: tuple[str, ...]
+    groups: tuple[str, ...]
     licence: str
 
 
@@ -107,8 +108,14 @@ def gather(settings: RecommendSettings) -> Material:
         events, items = _samples(settings.samples)
         licence = "Apache-2.0 (simulated)"
     log = training_log(events)
-    texts = {item.item_id: text_of(item) for item in items if item is not None}
-    return Material(log, tuple(texts.get(item_id, "") for item_id in log.item_ids), licence)
+    known = {item.item_id: item for item in items if item is not None}
+    found = [known.get(item_id) for item_id in log.item_ids]
+    return Material(
+        log=log,
+        texts=tuple("" if item is None else text_of(item) for item in found),
+        groups=tuple("" if item is None else "".join(item.categories[:1]) for item in found),
+        licence=licence,
+    )
 
 
 def _samples(folder: Path) -> tuple[list[Event], list[Item | None]]:
@@ -132,7 +139,7 @@ def train_text(registry: Registry, material: Material, *, plan: Plan, base: str)
         held_out_share=HELD_OUT_SHARE,
         seed=plan.seed,
     )
-    pairs = _pairs(found, material.texts)
+    pairs = _pairs(found, material)
     if not pairs:
         raise BadInput("no two items with texts were watched together", remedy="import the items")
 
@@ -152,9 +159,11 @@ def train_text(registry: Registry, material: Material, *, plan: Plan, base: str)
     )
 
 
-def _pairs(found: CoWatched, texts: Sequence[str]) -> list[TextPair]:
+def _pairs(found: CoWatched, material: Material) -> list[TextPair]:
+    """Pairs of one category are no negatives of each other: many of them belong together too."""
+    texts, groups = material.texts, material.groups
     return [
-        TextPair(texts[left], texts[right])
+        TextPair(texts[left], texts[right], group=groups[left])
         for left, right in found.train.tolist()
         if texts[left] and texts[right]
     ]
