@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from apps.monitor import evidence, rules
 from apps.monitor.companies import Company
 from apps.monitor.detect import Measurement
-from apps.monitor.store import Headline
+from apps.monitor.history import Headline
 from apps.monitor.tables import ALERTING
 from core.alerting.alert import State, fingerprint
 from core.alerting.engine import evaluate

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from apps.monitor.store import Headline
+from apps.monitor.history import Headline
 from apps.monitor.tables import EVIDENCE
 
 MOST = 20

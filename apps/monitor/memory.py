@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from apps.monitor import rules, store
+from apps.monitor import history, rules
 from apps.monitor.baseline import HISTORY_HOURS, HOUR
 from apps.monitor.detect import LONGEST, Measurement, Watch
 from apps.monitor.documents import scored_text
 from apps.monitor.duplicates import WINDOW, Printed, Stories, fingerprints
-from apps.monitor.store import Headline
+from apps.monitor.history import Headline
 from apps.monitor.tables import ALERTING
 from core.alerting.store.alerts import active_labels
 
@@ -71,7 +71,7 @@ def load(connection: Connection, *, at: datetime) -> Memory:
     """All that taking documents from the event time `at` on needs."""
     memory = Memory(loaded_from=at, loaded_until=at + LOADED_AHEAD)
     load_watch(connection, memory, at=at)
-    printed = store.documents_between(connection, start=at - 2 * WINDOW, end=memory.loaded_until)
+    printed = history.documents_between(connection, start=at - 2 * WINDOW, end=memory.loaded_until)
     prints = fingerprints([scored_text(each.title, each.body) for each in printed])
     for document, fingerprint in zip(printed, prints, strict=True):
         memory.stories.restore(
@@ -86,10 +86,11 @@ def load(connection: Connection, *, at: datetime) -> Memory:
 def load_watch(connection: Connection, memory: Memory, *, at: datetime) -> None:
     """The part that measuring needs."""
     past = at - (HISTORY_HOURS + 48) * HOUR
-    for company_id, start, bucket in store.buckets(connection, start=past, end=memory.loaded_until):
+    until = memory.loaded_until
+    for company_id, start, bucket in history.buckets(connection, start=past, end=until):
         memory.watch.load_bucket(company_id, start, bucket)
-    recent = store.contributions(connection, start=at - LONGEST, end=memory.loaded_until)
+    recent = history.contributions(connection, start=at - LONGEST, end=until)
     for contribution in recent:
         if contribution.counts:
             memory.watch.load_recent(contribution)
-    memory.headlines = store.headlines(connection, {each.document_id for each in recent})
+    memory.headlines = history.headlines(connection, {each.document_id for each in recent})

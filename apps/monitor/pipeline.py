@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
+from apps.monitor import history, store
 from apps.monitor import memory as memories
-from apps.monitor import store
 from apps.monitor.alarms import raise_alerts
 from apps.monitor.companies import Dictionary
 from apps.monitor.detect import LONGEST, Measurement
@@ -237,7 +237,9 @@ class Pipeline:
 def _absorb(connection: Connection, memory: Memory, batch: _Batch, old: str, new: str) -> None:
     """The document that opened a story turns out to be a copy itself."""
     own = [each for each, _ in batch.documents if each.document.id == old]
-    counted = own[0].contributions() if own else store.contributions(connection, document_ids=[old])
+    counted = (
+        own[0].contributions() if own else history.contributions(connection, document_ids=[old])
+    )
     for contribution in counted:
         memory.watch.withdraw(contribution)
         batch.add(contribution, withdrawn=True)

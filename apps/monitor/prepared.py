@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from apps.monitor.companies import HEADLINE_LATER, Dictionary, Mention
 from apps.monitor.documents import Document
 from apps.monitor.duplicates import Printed, fingerprints
+from apps.monitor.history import Headline
 from apps.monitor.scoring import Score, score_texts
 from apps.monitor.series import Contribution
-from apps.monitor.store import Headline
 from core.models.text_model import TextModel
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from apps.monitor import evidence, store
+from apps.monitor import evidence, history, store
 from apps.monitor.ingest import Report, ingest
 from apps.monitor.runtime import Runtime
 from apps.monitor.series import Bucket, resampled
@@ -111,7 +111,7 @@ def company_series(
     with reading(runtime.engine) as connection:
         last = end or (store.newest(connection) or datetime.now(UTC)) + timedelta(hours=1)
         first = start or last - DEFAULT_SPAN
-        found = store.buckets(connection, start=first, end=last, company_id=company_id)
+        found = history.buckets(connection, start=first, end=last, company_id=company_id)
     return resampled(((at, bucket) for _, at, bucket in found), step=STEPS[step])
 
 

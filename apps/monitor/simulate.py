@@ -23,7 +23,7 @@ from core.rows import write_rows
 
 SEED = 20261001
 DOCUMENTS = 8000
-ORIGINALS = 5900
+ORIGINALS = 5850
 FILLS = {"en": 3, "zh": 2}
 FRAME_FILLS = 1
 HELD_OUT_SHARE = 0.2

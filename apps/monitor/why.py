@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from apps.monitor import rules, store
+from apps.monitor import history, rules
 from apps.monitor.detect import LONGEST, Measurement
+from apps.monitor.history import Headline
 from apps.monitor.memory import Memory, load_watch
 from apps.monitor.series import MICRO, Contribution
-from apps.monitor.store import Headline
 from apps.monitor.tables import ALERTING
 from core.alerting.alert import ACTIVE
 from core.alerting.store.alerts import AlertFilter, list_alerts
@@ -49,7 +49,7 @@ def explain(connection: Connection, company_id: str, *, at: datetime) -> Why:
     memory = Memory(loaded_from=at, loaded_until=at + timedelta(seconds=1))
     load_watch(connection, memory, at=at)
     measured = memory.watch.measure(company_id, at=at)
-    recent = store.contributions(
+    recent = history.contributions(
         connection, start=at - LONGEST, end=at + timedelta(seconds=1), company_id=company_id
     )
     alerts = list_alerts(

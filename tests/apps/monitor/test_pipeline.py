@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from apps.monitor import evidence, store
+from apps.monitor import evidence, history, store
 from apps.monitor.documents import Document
 from apps.monitor.pipeline import Outcome, Pipeline
 from apps.monitor.runtime import MIGRATIONS
@@ -165,7 +165,7 @@ def test_a_late_document_revises_its_hour(engine: Engine, make_pipeline: MakePip
     )
     take(pipeline, [document(headline("Acme Steel", "negative", rng), at=START)])
     with reading(engine) as connection:
-        found = store.buckets(connection, start=START, end=START + timedelta(hours=1))
+        found = history.buckets(connection, start=START, end=START + timedelta(hours=1))
     assert [(start, bucket.volume) for _, start, bucket in found] == [(START, 1)]
 
 
@@ -193,7 +193,7 @@ def test_an_unknown_language_is_stored_without_a_score_and_counts(
     assert outcome.unscored == 1
     with reading(engine) as connection:
         row = connection.execute(select(PREDICTIONS)).one()
-        (_, _, bucket) = store.buckets(connection, start=START, end=START + timedelta(hours=1))[0]
+        (_, _, bucket) = history.buckets(connection, start=START, end=START + timedelta(hours=1))[0]
     assert (row.sentiment, row.score, row.reason) == (None, None, "unsupported_language")
     assert (bucket.volume, bucket.scored) == (1, 0)
 
@@ -204,7 +204,7 @@ def test_an_id_twice_in_a_batch_is_stored_once(engine: Engine, make_pipeline: Ma
     outcome = make_pipeline().ingest([one, two], now=NOW)
     assert (outcome.stored, outcome.known) == (1, 1)
     with reading(engine) as connection:
-        assert store.headlines(connection, ["same"])["same"].title == one.title
+        assert history.headlines(connection, ["same"])["same"].title == one.title
 
 
 def test_time_that_passes_without_news_ends_an_alert(
