@@ -15,7 +15,7 @@ from apps.recommend.settings import RecommendSettings
 from core.commands import AsJson, Home, emit
 from core.progress import bar, say
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command("evaluate")

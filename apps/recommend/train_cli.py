@@ -8,7 +8,7 @@ from apps.recommend.cli import settings_of
 from apps.recommend.train import train
 from core.commands import AsJson, Home, emit
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 @app.command("train")
