@@ -24,7 +24,7 @@ def _root() -> None:
 
 
 def main() -> None:
-    configure()
+    configure(level="WARNING")
     app(prog_name="tripod")
 
 

@@ -20,6 +20,7 @@ from apps.serving import Running, announced, bind, find_running, serve, url_of
 from core.commands import AsJson, Home, core_settings, emit
 from core.database import connect, reading
 from core.errors import Unavailable
+from core.logs import configure
 from core.models.registry import Registry
 from core.web import store
 from core.web.health import AppStatus, ModelStatus, as_json
@@ -42,6 +43,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Set up what is missing, then serve the applications until stopped."""
+    configure()
     started = time.monotonic()
     # Without a handler a SIGTERM during the preparation would leave its child behind.
     signal.signal(signal.SIGTERM, _stopped)
