@@ -1,5 +1,7 @@
 """The command `tripod`: one group per app, one for the core's models, and the server."""
 
+import os
+
 from core.commands import group
 from core.logs import configure
 
@@ -24,6 +26,8 @@ def _root() -> None:
 
 
 def main() -> None:
+    # Threads of a training that spin while they wait slow each other down on cores that are shared.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     configure(level="WARNING")
     app(prog_name="tripod")
 

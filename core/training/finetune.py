@@ -49,10 +49,17 @@ class Trained:
 
 
 class Run:
-    """The state of one fine-tuning run; `folder` holds its checkpoint and TensorBoard log."""
+    """The state of one fine-tuning run; `folder` holds its checkpoint, `board` its curves."""
 
     def __init__(
-        self, base: BaseModel, tokenizer: TextTokenizer, corpus: Corpus, plan: Plan, folder: Path
+        self,
+        base: BaseModel,
+        tokenizer: TextTokenizer,
+        corpus: Corpus,
+        plan: Plan,
+        *,
+        folder: Path,
+        board: Path,
     ) -> None:
         torch.manual_seed(plan.seed)
         self.plan = plan
@@ -71,7 +78,7 @@ class Run:
         self.per_epoch = len(self._steps(0))
         self.total = self.per_epoch * plan.epochs
         self.checkpoint = folder / CHECKPOINT
-        self.folder = folder
+        self.board = board
         self.position = Position()
         self.best: dict[str, Tensor] | None = None
 
@@ -92,7 +99,7 @@ class Run:
         stopped = "epochs"
         saved = started
         with (
-            SummaryWriter(str(self.folder / "tensorboard")) as board,
+            SummaryWriter(str(self.board)) as board,
             bar(description="fine-tuning", total=self.total) as advance,
         ):
             advance(self.position.step)

@@ -52,15 +52,18 @@ def train_text_model(
     `base` is a hub id or folder (empty: the packaged model); `method` is "full" (the encoder
     learns) or "linear" (it stays, the heads learn). `finish` sees the finished model before it is
     added and returns its manifest with what the application wants to store in it. The same call
-    after a crash goes on from its checkpoint. Raises `BadInput` where the data cannot be used.
+    after a crash goes on from its checkpoint. Loss curves stay in `tensorboard` in the registry.
+    Raises `BadInput` where the data cannot be used.
     """
     corpus = Corpus(dict(heads or {}), tuple(pairs))
     origin = base_model(base)
-    work = registry.root / "training" / _fingerprint(corpus, plan, origin, method)
+    fingerprint = _fingerprint(corpus, plan, origin, method)
+    work = registry.root / "training" / fingerprint
     work.mkdir(parents=True, exist_ok=True)
     tokenizer_file = tokenizer_file_of(origin, work)
     tokenizer = TextTokenizer(tokenizer_file, max_length=plan.max_length)
-    run = Run(origin, tokenizer, corpus, plan, work)
+    board = registry.root / "tensorboard" / f"{name}-{fingerprint}"
+    run = Run(origin, tokenizer, corpus, plan, folder=work, board=board)
     if method == "linear":
         trained = fit_linear(run.model, tokenizer, corpus)
     else:

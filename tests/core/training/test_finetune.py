@@ -67,6 +67,7 @@ def test_the_artefact_serves_what_was_learned(registry: Registry, tiny_base: Pat
     assert model.manifest.data_sha256
     assert model.manifest.heads["topic"].labels == ("payment", "returns")
     assert not list((registry.root / "training").iterdir())
+    assert list((registry.root / "tensorboard").glob("t-*/events*"))
 
 
 def test_the_seed_decides_the_weights(registry: Registry, tiny_base: Path, tmp_path: Path) -> None:
