@@ -23,6 +23,7 @@ from core.errors import BadInput
 from core.web import app as web
 from core.web.access import Principal, require
 from core.web.cursors import Cursor, Limit
+from core.web.metrics import RefusedTexts
 
 CompanyId = Annotated[str, Path(min_length=1, max_length=200)]
 AlertId = Annotated[str, Path(min_length=1, max_length=40)]
@@ -86,6 +87,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         lifespan=lifespan,
     )
     runtime.metrics.register(app.state.metrics.registry)
+    app.state.metrics.registry.register(RefusedTexts(runtime.served))
     return app
 
 

@@ -50,7 +50,7 @@ def score_command(
     n = write_rows(
         output_file,
         track(
-            _scored(rows, model, dictionary, settings.unknown_limit),
+            _scored(rows, model, dictionary),
             description="monitor: scoring",
             total=len(rows),
         ),
@@ -120,7 +120,6 @@ def backtest_command(
         track(_documents(documents, report), description="monitor: replay"),
         model=model_of(settings),
         dictionary=dictionary,
-        unknown_limit=settings.unknown_limit,
         batch=settings.batch,
         report=report,
     )
@@ -144,11 +143,11 @@ def model_of(settings: MonitorSettings) -> TextModel:
 
 
 def _scored(
-    rows: list[Row], model: TextModel, dictionary: Dictionary, unknown_limit: float
+    rows: list[Row], model: TextModel, dictionary: Dictionary
 ) -> Iterator[dict[str, object]]:
     for start in range(0, len(rows), CHUNK):
         texts = [row.text("text") for row in rows[start : start + CHUNK]]
-        scores = score_texts(texts, model=model, unknown_limit=unknown_limit)
+        scores = score_texts(texts, model=model)
         for text, score in zip(texts, scores, strict=True):
             yield {
                 "text": text,

@@ -94,7 +94,6 @@ class Pipeline:
         dictionary: Dictionary,
         model: Callable[[], TextModel],
         routing: Callable[[Connection], Routing],
-        unknown_limit: float,
         feed: str,
     ) -> None:
         self.watermark: datetime | None = None
@@ -102,7 +101,6 @@ class Pipeline:
         self._dictionary = dictionary
         self._model = model
         self._routing = routing
-        self._unknown_limit = unknown_limit
         self._feed = feed
         self._memory: Memory | None = None
         self._turn = 0
@@ -119,7 +117,6 @@ class Pipeline:
             list(fresh.values()),
             model=self._model(),
             dictionary=self._dictionary,
-            unknown_limit=self._unknown_limit,
         )
         try:
             with transaction(self._engine) as connection:

@@ -56,11 +56,10 @@ def prepare(
     *,
     model: TextModel,
     dictionary: Dictionary,
-    unknown_limit: float,
 ) -> list[Prepared]:
     """Score all documents in one pass, find their companies, take their fingerprints."""
     texts = [document.scored_text for document in documents]
-    scores = score_texts(texts, model=model, unknown_limit=unknown_limit)
+    scores = score_texts(texts, model=model)
     prepared = []
     for document, score, fingerprint in zip(documents, scores, fingerprints(texts), strict=True):
         mentions = dictionary.find(document.title, document.body)

@@ -35,7 +35,6 @@ def replay(
     *,
     model: TextModel,
     dictionary: Dictionary,
-    unknown_limit: float,
     batch: int,
     report: Report,
 ) -> tuple[list[Raised], datetime, datetime]:
@@ -52,7 +51,6 @@ def replay(
                 dictionary=dictionary,
                 model=lambda: model,
                 routing=lambda connection: routing(()),
-                unknown_limit=unknown_limit,
                 feed="backtest",
             )
             ingest(pipeline, rows, batch=batch, clock=lambda: datetime.now(UTC), report=report)

@@ -104,7 +104,6 @@ def new_pipeline(
         dictionary=dictionary,
         model=lambda: served.current,
         routing=_routing,
-        unknown_limit=settings.unknown_limit,
         feed=feed,
     )
 

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.models.text_model import TextModel
+from core.models.text_model import UNSUPPORTED, TextModel
 
 SENTIMENT_HEAD = "sentiment"
 TOPIC_HEAD = "topic"
-UNSUPPORTED = "unsupported_language"
 
 
 @dataclass(frozen=True)
@@ -26,11 +25,10 @@ class Score:
     model_version: str
 
 
-def score_texts(texts: Sequence[str], *, model: TextModel, unknown_limit: float) -> list[Score]:
+def score_texts(texts: Sequence[str], *, model: TextModel) -> list[Score]:
     """One `Score` for each text, in order.
 
-    A text of whose tokens more than `unknown_limit` (a share) are unknown to the vocabulary is
-    not scored: what the model says of it means nothing.
+    A text that the model refuses is not scored: what the model says of it means nothing.
     """
     if not texts:
         return []
@@ -38,7 +36,7 @@ def score_texts(texts: Sequence[str], *, model: TextModel, unknown_limit: float)
     sentiments, topics = model.labels(SENTIMENT_HEAD), model.labels(TOPIC_HEAD)
     scores = []
     for place, unknown in enumerate(analysis.unknown_share.tolist()):
-        if unknown > unknown_limit:
+        if analysis.refused[place]:
             scores.append(Score(None, None, {}, None, unknown, UNSUPPORTED, model.version))
             continue
         row = analysis.probabilities[SENTIMENT_HEAD][place].tolist()

@@ -13,8 +13,7 @@ SAMPLES = Path(__file__).parents[2] / "data" / "monitor"
 class MonitorSettings(CoreSettings):
     """`companies` is the file of watched companies, `samples` the folder of sample content.
 
-    A text of whose tokens more than `unknown_limit` (a share) are unknown to the model's
-    vocabulary is not scored. `batch` is the number of documents in one transaction of an ingest.
+    `batch` is the number of documents in one transaction of an ingest.
     Mails go out through `smtp_host`, which the e-mail channels need.
     """
 
@@ -23,7 +22,6 @@ class MonitorSettings(CoreSettings):
     database_url: str = "sqlite:///{home}/monitor/monitor.db"
     companies: Path = SAMPLES / "companies.jsonl"
     samples: Path = SAMPLES
-    unknown_limit: float = Field(default=0.2, ge=0, le=1)
     batch: int = Field(default=256, ge=1, le=10_000)
     external_url: str = ""
     smtp_host: str = ""

@@ -21,6 +21,7 @@ from apps.recommend.wording import Name
 from core.web import app as web
 from core.web.access import Principal, require
 from core.web.cursors import Cursor, Limit, decode_cursor, page_of
+from core.web.metrics import RefusedTexts
 
 ItemId = Annotated[Name, Path()]
 UserId = Annotated[Name, Path()]
@@ -47,7 +48,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         async with runtime.workers():
             yield
 
-    return web.create_app(
+    app = web.create_app(
         web.App(
             name="recommend",
             title="Tripod Recommend",
@@ -69,6 +70,8 @@ def create_app(runtime: Runtime) -> FastAPI:
         pages=pages(),
         lifespan=lifespan,
     )
+    app.state.metrics.registry.register(RefusedTexts(runtime.served))
+    return app
 
 
 def recommendation_router(runtime: Runtime) -> APIRouter:

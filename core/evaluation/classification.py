@@ -15,6 +15,9 @@ from sklearn.metrics import (
 
 from core.evaluation.calibration import expected_calibration_error
 
+# The predicted label of a text that the model did not score; no true label is empty.
+REFUSED = ""
+
 
 @dataclass(frozen=True)
 class ClassMetrics:
@@ -49,13 +52,15 @@ class ClassificationReport:
 def classification_report(
     probabilities: NDArray[np.float32], truth: Sequence[str], labels: Sequence[str]
 ) -> ClassificationReport:
-    """`probabilities` (n, labels) against the true labels; a label unknown to the model is wrong.
+    """`probabilities` (n, labels) against the true labels; a label unknown to the model is wrong,
+    and so is a text that was refused, whose probabilities are all zero.
 
     Macro F1 is over the labels that occur in the truth or in the predictions.
     """
     names = np.array(labels, dtype=object)
-    predicted = names[probabilities.argmax(axis=1)].tolist()
-    return report_of_labels(predicted, truth, confidences=probabilities.max(axis=1))
+    confidences = probabilities.max(axis=1)
+    predicted = np.where(confidences > 0, names[probabilities.argmax(axis=1)], REFUSED).tolist()
+    return report_of_labels(predicted, truth, confidences=confidences)
 
 
 def report_of_labels(

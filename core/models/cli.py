@@ -16,7 +16,7 @@ from core.errors import BadInput
 from core.models.archive import export_artefact, import_artefact
 from core.models.promotions import Promotion
 from core.models.registry import Registry
-from core.models.text_model import TextModel
+from core.models.text_model import UNSUPPORTED, TextModel
 from core.progress import bar
 from core.rows import parse_time, read_rows, write_rows
 
@@ -114,7 +114,7 @@ def predict(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Label every text of a file."""
+    """Label every text of a file; one that the model cannot read is unsupported_language."""
     model = opened(registry_of(home), version, home)
     chosen = deferred("core.evaluation.labelled_file:only_head")(model, head)
     labels = model.labels(chosen)
@@ -123,13 +123,14 @@ def predict(
 
     def rows() -> Iterator[dict[str, object]]:
         for chunk in _chunks(texts, description="predicting"):
-            found = model.analyse(chunk).probabilities[chosen]
-            for text, values in zip(chunk, found, strict=True):
+            found = model.analyse(chunk)
+            every = zip(chunk, found.probabilities[chosen], found.refused, strict=True)
+            for text, values, refused in every:
                 best = int(values.argmax())
                 shares = {name: round(float(p), 6) for name, p in zip(labels, values, strict=True)}
                 yield {
                     "text": text,
-                    "label": labels[best],
+                    "label": UNSUPPORTED if refused else labels[best],
                     "probability": round(float(values[best]), 6),
                     "probabilities": shares,
                 }
@@ -189,6 +190,29 @@ def similarity(
         "label": label_column,
     }
     emit({"version": model.version, **measure(model, data, columns=columns)}, as_json=as_json)
+
+
+@app.command()
+def distil(
+    recipe: Annotated[Path, typer.Option(help="What to learn from and how, .toml.")],
+    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths start from.")],
+    output: Annotated[Path, typer.Option(help="Folder that the base model is written to.")],
+    steps: Annotated[int, typer.Option(min=0, help="Steps (0: as the recipe says).")] = 0,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Teach an English base model another language. A killed run goes on when started again."""
+    root = registry_of(home).root
+    request = deferred("core.training.distilled_base:DistilRequest")(
+        recipe=recipe,
+        data=data,
+        output=output,
+        work=root / "training" / f"distil-{output.name}",
+        board=root / "tensorboard" / f"distil-{output.name}",
+        command=f"tripod models distil --recipe {recipe} --data {data} --output {output}",
+        steps=steps,
+    )
+    emit(deferred("core.training.distilled_base:distil_base")(request), as_json=as_json)
 
 
 @app.command(name="list")

@@ -40,6 +40,8 @@ class Sample:
 class Manifest:
     """Immutable description of an artefact; `version` is given by its content on adding.
 
+    `reads` are the languages that the base model was taught, empty where that is not known; a text
+    with a larger share of tokens it cannot read than `unknown_limit` is refused.
     `kind` is "text-model" or "ranker"; `metrics` are those of the artefact as served, on the
     held-out part; `extra` holds what the application needs to serve (calibration, bands).
     """
@@ -53,6 +55,8 @@ class Manifest:
     data_sha256: str = ""
     data_licence: str = ""
     languages: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    unknown_limit: float = 0.2
     seed: int = 0
     code_revision: str = ""
     method: str = ""
@@ -83,6 +87,7 @@ class Manifest:
                 for name, head in body["heads"].items()
             }
             body["languages"] = tuple(body["languages"])
+            body["reads"] = tuple(body.get("reads", ()))
             body["samples"] = tuple(
                 Sample(
                     sample["text"],

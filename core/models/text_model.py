@@ -1,5 +1,6 @@
 """A fine-tuned encoder with a pooled embedding and any number of heads: one pass for all."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from core.errors import ArtefactCorrupt
 from core.models.manifest import Manifest, Sample
 from core.models.runtime import EMBEDDING, HEAD_PREFIX, CpuRuntime, Outputs
-from core.models.tokens import TextTokenizer
+from core.models.tokens import TextTokenizer, Tokens
 
 GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
+UNSUPPORTED = "unsupported_language"
 SAMPLE_COMPONENTS = 16
 # int8 kernels differ between processors in the last bits; a wrong file differs far more.
 EMBEDDING_TOLERANCE = 0.05
@@ -26,24 +28,31 @@ class Analysis:
     """What one pass says of n texts.
 
     `embeddings` (n, dimension) unit vectors; `probabilities` by head (n, labels), calibrated;
-    `unknown_share` (n,) of tokens that the vocabulary does not know.
+    `unknown_share` (n,) of tokens that the model cannot read. A text of whose tokens too many are
+    unknown is `refused` (n,), with the reason `UNSUPPORTED`: its probabilities are all zero.
     """
 
     embeddings: NDArray[np.float32]
     probabilities: Mapping[str, NDArray[np.float32]]
     unknown_share: NDArray[np.float32]
+    refused: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
 
 class TextModel:
-    """A model artefact ready to serve. Safe to call from several threads at once."""
+    """A model artefact ready to serve. Safe to call from several threads at once.
+
+    `refused_texts` counts what `analyse` has refused since the model was loaded.
+    """
 
     def __init__(self, manifest: Manifest, tokenizer: TextTokenizer, runtime: CpuRuntime) -> None:
         self.manifest = manifest
         self.version = manifest.version
         self.dimension = runtime.dimension
+        self.refused_texts = 0
+        self._counting = threading.Lock()
         self._tokenizer = tokenizer
         self._runtime = runtime
         missing = {HEAD_PREFIX + head for head in manifest.heads} - set(runtime.outputs)
@@ -54,7 +63,9 @@ class TextModel:
     def load(cls, path: Path) -> Self:
         """Load an artefact folder. `Registry.open` has verified it; this checks that it runs."""
         manifest = Manifest.read(path)
-        tokenizer = TextTokenizer(path / TOKENIZER, max_length=manifest.max_length)
+        tokenizer = TextTokenizer(
+            path / TOKENIZER, max_length=manifest.max_length, languages=manifest.reads
+        )
         return cls(manifest, tokenizer, CpuRuntime(path / GRAPH))
 
     def labels(self, head: str) -> tuple[str, ...]:
@@ -70,7 +81,11 @@ class TextModel:
             return self._empty()
         tokens = self._tokenizer(texts)
         outputs = self._runtime(tokens.ids, pad_id=self._tokenizer.pad_id)
-        return Analysis(outputs[EMBEDDING], self._probabilities(outputs), tokens.unknown_share)
+        refused = self._refused(tokens)
+        probabilities = self._probabilities(outputs)
+        for values in probabilities.values():
+            values[refused] = 0.0
+        return Analysis(outputs[EMBEDDING], probabilities, tokens.unknown_share, refused)
 
     def count_tokens(self, texts: Sequence[str]) -> int:
         """Tokens that the model reads of these texts together, special tokens included."""
@@ -118,6 +133,13 @@ class TextModel:
                     f"model {self.version} no longer predicts what it did when it was made"
                 )
 
+    def _refused(self, tokens: Tokens) -> NDArray[np.bool_]:
+        refused = np.asarray(tokens.unknown_share > self.manifest.unknown_limit)
+        if self.manifest.heads and refused.any():
+            with self._counting:
+                self.refused_texts += int(refused.sum())
+        return refused
+
     def _probabilities(self, outputs: Outputs) -> dict[str, NDArray[np.float32]]:
         return {
             name: probabilities(
@@ -136,6 +158,7 @@ class TextModel:
                 for name, head in self.manifest.heads.items()
             },
             np.zeros(0, dtype=np.float32),
+            np.zeros(0, dtype=np.bool_),
         )
 
 

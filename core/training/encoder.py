@@ -12,6 +12,7 @@ from transformers.utils.logging import disable_progress_bar
 from core.models.base_model import BaseModel
 from core.models.runtime import HEAD_PREFIX
 from core.models.text_model import TOKENIZER
+from core.training.overlay import apply_overlay
 from core.training.plan import Plan
 
 LAYER = re.compile(r"\.(\d+)\.")
@@ -64,12 +65,14 @@ def load_encoder(base: BaseModel, heads: Mapping[str, int], *, dropout: float) -
     )
     if hasattr(transformer, "pooler"):
         transformer.pooler = None
+    if base.overlay is not None:
+        apply_overlay(transformer, base.overlay)
     return HeadedEncoder(transformer, heads, dropout=dropout)
 
 
 def tokenizer_file_of(base: BaseModel, folder: Path) -> Path:
     """The base's `tokenizer.json`; written into `folder` where the base does not bring one."""
-    local = Path(base.source) / TOKENIZER
+    local = (base.overlay or Path(base.source)) / TOKENIZER
     if local.is_file():
         return local
     made = folder / TOKENIZER

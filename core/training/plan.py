@@ -12,6 +12,7 @@ class Plan:
     (Khosla et al. 2020, arXiv:2004.11362) on the batches of the heads, `pair_scale` is the inverse
     temperature of the in-batch loss on pairs. `budget_minutes` stops the run in time, whatever the
     epochs; `patience` counts evaluations without a better held-out loss.
+    A model refuses texts of whose tokens more than `unknown_limit` (a share) cannot be read.
     Word embeddings stay as they are by default: on banking77 that was better, and faster.
     """
 
@@ -29,6 +30,7 @@ class Plan:
     pair_scale: float = 20.0
     dropout: float = 0.1
     max_length: int = 128
+    unknown_limit: float = 0.2
     gradient_norm: float = 1.0
     patience: int = 0
     seed: int = 0

@@ -4,11 +4,9 @@ import hashlib
 import json
 import resource
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from core.models.registry import Registry
 from core.models.text_model import TextModel
 from core.models.tokens import TextTokenizer
 from core.progress import say
+from core.training.code import code_revision
 from core.training.encoder import tokenizer_file_of, trainable_parameters
 from core.training.examples import Corpus, HeadExamples, TextPair, label_numbers
 from core.training.export import MEANINGFUL_SAMPLE, export
@@ -61,7 +60,9 @@ def train_text_model(
     work = registry.root / "training" / fingerprint
     work.mkdir(parents=True, exist_ok=True)
     tokenizer_file = tokenizer_file_of(origin, work)
-    tokenizer = TextTokenizer(tokenizer_file, max_length=plan.max_length)
+    tokenizer = TextTokenizer(
+        tokenizer_file, max_length=plan.max_length, languages=origin.languages
+    )
     board = registry.root / "tensorboard" / f"{name}-{fingerprint}"
     run = Run(origin, tokenizer, corpus, plan, folder=work, board=board)
     if method == "linear":
@@ -88,8 +89,10 @@ def train_text_model(
         data_sha256=corpus.sha256(),
         data_licence=data_licence,
         languages=tuple(languages),
+        reads=origin.languages,
+        unknown_limit=plan.unknown_limit,
         seed=plan.seed,
-        code_revision=_code_revision(),
+        code_revision=code_revision(),
         method=method,
         max_length=plan.max_length,
         dimension=trained.model.dimension,
@@ -164,17 +167,6 @@ def _probe(corpus: Corpus) -> list[str]:
 def _fingerprint(corpus: Corpus, plan: Plan, base: BaseModel, method: str) -> str:
     described = json.dumps([corpus.sha256(), asdict(plan), asdict(base), method])
     return hashlib.sha256(described.encode()).hexdigest()[:16]
-
-
-def _code_revision() -> str:
-    """The commit of a checkout, else the installed version."""
-    command = ["git", "rev-parse", "--short=12", "HEAD"]
-    folder = Path(__file__).parent
-    try:
-        found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return version("tripod")
-    return found.stdout.strip()
 
 
 def _cost(trained: Trained, run: Run) -> dict[str, Json]:

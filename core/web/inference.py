@@ -3,7 +3,8 @@
 Shapes: https://platform.openai.com/docs/api-reference/embeddings and
 https://huggingface.github.io/text-embeddings-inference. One server has several models, so the
 TEI routes take `?model=` (and `/predict` `?head=`); without it the first model that serves answers.
-Texts over a model's length are cut, as `/info` says (`auto_truncate`).
+Texts over a model's length are cut, as `/info` says (`auto_truncate`). `/predict` answers the one
+label `unsupported_language` for a text that the model cannot read.
 """
 
 import base64
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.errors import BadInput, NotFound, Overloaded, Unavailable
 from core.models.served import Served
-from core.models.text_model import TextModel
+from core.models.text_model import UNSUPPORTED, TextModel
 from core.web.access import require
 from core.web.inference_shapes import (
     MAX_TEXTS,
@@ -36,6 +37,8 @@ from core.web.inference_shapes import (
 
 MAX_TEXTS_IN_FLIGHT = 8192
 SCOPE = "inference"
+# What stands in the place of the labels of a text that the model cannot read.
+REFUSED = Prediction(label=UNSUPPORTED, score=1.0)
 
 Models = Mapping[str, Served[TextModel]]
 ModelName = Annotated[str | None, Query(alias="model", description="A name of `/info`")]
@@ -111,12 +114,14 @@ def inference_router(models: Models, *, version: str) -> APIRouter:
         chosen = _model_with_heads(models, model)
         name = _head(chosen, head)
         with admission.of(len(texts)):
-            scores = (
-                chosen.logits(texts)[name]
-                if request.raw_scores
-                else chosen.analyse(texts).probabilities[name]
-            )
-        predictions = [_ranked(chosen.labels(name), row) for row in scores]
+            analysis = chosen.analyse(texts)
+            scores = analysis.probabilities[name]
+            if request.raw_scores:
+                scores = chosen.logits(texts)[name]
+        predictions = [
+            [REFUSED] if refused else _ranked(chosen.labels(name), row)
+            for row, refused in zip(scores, analysis.refused, strict=True)
+        ]
         return predictions[0] if single else predictions
 
     @router.post("/similarity", summary="Cosine similarity to one text (TEI)")

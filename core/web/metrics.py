@@ -12,7 +12,12 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import Scope
+
+from core.models.served import Served
+from core.models.text_model import UNSUPPORTED, TextModel
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -31,6 +36,24 @@ class RequestMetrics:
         method = scope["method"] if route != NO_ROUTE else "-"
         self.requests.labels(app, method, route, str(status)).inc()
         self.seconds.labels(app, method, route).observe(seconds)
+
+
+class RefusedTexts(Collector):
+    """`tripod_texts_refused_total`: texts that a model did not score, by the reason."""
+
+    def __init__(self, served: Served[TextModel]) -> None:
+        self._served = served
+
+    def collect(self) -> Iterable[Metric]:
+        family = CounterMetricFamily(
+            "tripod_texts_refused",
+            "Texts that the model in use did not score",
+            labels=("model", "reason"),
+        )
+        if self._served.version is not None:
+            refused = self._served.current.refused_texts
+            family.add_metric((self._served.name, UNSUPPORTED), refused)
+        yield family
 
 
 NO_ROUTE = "(none)"

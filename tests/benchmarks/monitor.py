@@ -55,7 +55,6 @@ def main() -> None:
         rows,
         model=model,
         dictionary=dictionary,
-        unknown_limit=settings.unknown_limit,
         batch=settings.batch,
         report=report,
     )

@@ -34,7 +34,6 @@ def pipeline_on(engine: Engine, model: TextModel, *, feed: str = "test") -> Pipe
         dictionary=Dictionary(COMPANIES),
         model=lambda: model,
         routing=lambda connection: routing(()),
-        unknown_limit=0.2,
         feed=feed,
     )
 

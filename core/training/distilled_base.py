@@ -1,0 +1,264 @@
+"""`tripod models distil`: from a recipe and its parallel text to a base model in two languages."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from core.errors import BadInput
+from core.models.base_model import (
+    OVERLAY_KIND,
+    OVERLAY_WEIGHTS,
+    BaseModel,
+    base_model,
+    packaged_model,
+    sha256_of,
+)
+from core.models.manifest import FILE_NAME, Json, Manifest
+from core.models.text_model import TOKENIZER
+from core.models.tokens import TextTokenizer
+from core.progress import say
+from core.training.code import code_revision
+from core.training.distil import Distillation, Lessons, SplitEmbedding, translation_top_1
+from core.training.encoder import HeadedEncoder, load_encoder, tokenizer_file_of
+from core.training.overlay import WORD_EMBEDDINGS, write_overlay
+from core.training.recipe import (
+    Material,
+    ParallelPair,
+    Recipe,
+    files_of,
+    read_material,
+    read_recipe,
+)
+from core.training.teacher import Teacher, pooled_vectors, teacher_vectors
+from core.training.vocabulary import (
+    Pieces,
+    choose_pieces,
+    emoji_name,
+    extended_tokenizer,
+    initial_rows,
+)
+
+MEASURED_PAIRS = 1000
+
+
+@dataclass(frozen=True)
+class DistilRequest:
+    """`data` is the folder that the recipe's paths start from, `work` where a killed run finds its
+    checkpoint, `board` where its curves go; `steps` 0 takes the recipe's."""
+
+    recipe: Path
+    data: Path
+    output: Path
+    work: Path
+    board: Path
+    command: str
+    steps: int = 0
+
+
+def distil_base(request: DistilRequest) -> dict[str, Json]:
+    """Make the base model in `request.output`; returns what the command prints.
+
+    The same call after a crash goes on from its checkpoint. On a machine with a GPU it trains
+    there.
+    """
+    recipe = read_recipe(request.recipe)
+    plan = recipe.training
+    if request.steps:
+        plan = type(plan)(**{**asdict(plan), "steps": request.steps})
+    started = time.monotonic()
+    material = read_material(recipe, request.data)
+    below = base_model(recipe.base) if recipe.base else packaged_model()
+    if below.overlay is not None:
+        raise BadInput("the base has been extended already", field="base", file=str(request.recipe))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    request.work.mkdir(parents=True, exist_ok=True)
+    original_file = tokenizer_file_of(below, request.work)
+    original = original_file.read_text(encoding="utf-8")
+    pieces = choose_pieces(
+        material.dictionary,
+        (pair.text for pair in material.sentences),
+        known=json.loads(original)["model"]["vocab"],
+        characters=recipe.vocabulary.characters,
+        words=recipe.vocabulary.words,
+    )
+    say(f"{recipe.name}: {len(pieces.characters)} characters, {len(pieces.words)} words and "
+        f"{len(pieces.emoji)} emoji are new")  # fmt: skip
+    staging = request.work / "made"
+    staging.mkdir(exist_ok=True)
+    extended = staging / TOKENIZER
+    extended.write_text(extended_tokenizer(original, pieces), encoding="utf-8")
+    tokenizer = TextTokenizer(extended, max_length=plan.max_length)
+    teacher = Teacher(
+        load_encoder(below, {}, dropout=0.0).to(device),
+        TextTokenizer(original_file, max_length=plan.max_length),
+    )
+    lessons = _lessons(material, pieces, tokenizer, teacher, folder=request.work, device=device)
+    student, embeddings = _student(below, material, pieces, original)
+    run = Distillation(
+        student,
+        lessons,
+        plan,
+        embeddings=embeddings,
+        tokenizer=tokenizer,
+        held_out=material.held_out[-MEASURED_PAIRS:],
+        folder=request.work,
+        board=request.board,
+        device=device,
+    )
+    run.train().to("cpu")
+    write_overlay(
+        staging,
+        rows=embeddings.new.detach(),
+        transformer=student.transformer,
+        below=teacher.model.transformer,
+    )
+    manifest = _manifest(request, recipe, material, below, staging, seconds=run.position.seconds)
+    (staging / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
+    _put(staging, request.output)
+    metrics: dict[str, Json] = dict(
+        measure(base_model(str(request.output)), material.held_out[:MEASURED_PAIRS])
+    )
+    shutil.rmtree(request.work)
+    return {
+        "name": recipe.name,
+        "folder": str(request.output),
+        "sha256": manifest.files[OVERLAY_WEIGHTS],
+        "steps": plan.steps,
+        "seconds": round(time.monotonic() - started, 1),
+        "pieces": len(pieces),
+        "bytes": sum(path.stat().st_size for path in request.output.iterdir()),
+        "metrics": metrics,
+    }
+
+
+def measure(base: BaseModel, pairs: tuple[ParallelPair, ...]) -> dict[str, float]:
+    """Of a base as it was written: top-1 among held-out translations, and how near its English
+    vectors are to those of the model below."""
+    if not pairs:
+        return {}
+    cpu = torch.device("cpu")
+    found = {}
+    english = [pair.english for pair in pairs]
+    for name, model, texts in (
+        ("text", base, [pair.text for pair in pairs]),
+        ("english", base, english),
+        ("teacher", packaged_model(), english),
+    ):
+        tokenizer = TextTokenizer(tokenizer_file_of(model, Path()), max_length=128)
+        vectors = pooled_vectors(
+            load_encoder(model, {}, dropout=0.0),
+            tokenizer(texts).ids,
+            pad_id=tokenizer.pad_id,
+            device=cpu,
+        )
+        found[name] = functional.normalize(vectors, dim=-1)
+    return {
+        "translation_top_1": translation_top_1(found["text"] @ found["english"].T),
+        "english_cosine": float((found["english"] * found["teacher"]).sum(dim=1).mean()),
+    }
+
+
+def _lessons(
+    material: Material,
+    pieces: Pieces,
+    tokenizer: TextTokenizer,
+    teacher: Teacher,
+    *,
+    folder: Path,
+    device: torch.device,
+) -> Lessons:
+    pairs = [(pair, source.weight) for source, found in material.sources for pair in found]
+    pairs += [(ParallelPair(one, emoji_name(one)), 1.0) for one in pieces.emoji]
+    ids = tokenizer([pair.text for pair, _ in pairs]).ids
+    place: dict[str, int] = {}
+    targets = [place.setdefault(pair.english, len(place)) for pair, _ in pairs]
+    english = tokenizer(list(place)).ids
+    # A text that was cut no longer says what its translation says.
+    whole = [
+        len(ids[row]) < tokenizer.max_length and len(english[target]) < tokenizer.max_length
+        for row, target in enumerate(targets)
+    ]
+    rows = [row for row, kept in enumerate(whole) if kept]
+    say(f"{len(rows)} pairs of {len(pairs)} are short enough, with {len(place)} translations")
+    vectors = teacher_vectors(teacher, list(place), folder=folder / "teacher", device=device)
+    return Lessons(
+        [ids[row] for row in rows],
+        np.array([targets[row] for row in rows], dtype=np.int64),
+        np.array([pairs[row][1] for row in rows]),
+        english,
+        vectors,
+    )
+
+
+def _student(
+    below: BaseModel, material: Material, pieces: Pieces, original: str
+) -> tuple[HeadedEncoder, SplitEmbedding]:
+    """The encoder with the new rows in place, and these rows."""
+    student = load_encoder(below, {}, dropout=0.0)
+    known = student.transformer.get_parameter(WORD_EMBEDDINGS).detach()
+    new = initial_rows(pieces, material.dictionary, base=original, rows=known.numpy())
+    embeddings = SplitEmbedding(known, torch.from_numpy(new))
+    student.transformer.get_submodule("embeddings").word_embeddings = embeddings
+    return student, embeddings
+
+
+def _manifest(
+    request: DistilRequest,
+    recipe: Recipe,
+    material: Material,
+    below: BaseModel,
+    staging: Path,
+    *,
+    seconds: float,
+) -> Manifest:
+    sources: list[Json] = [
+        {
+            "name": source.name,
+            "pairs": len(pairs),
+            "licence": source.licence,
+            "attribution": source.attribution,
+            "files": {
+                path.name: sha256_of(path) for path in files_of(source, recipe, request.data)
+            },
+        }
+        for source, pairs in material.sources
+    ]
+    licences = dict.fromkeys(source.licence for source in recipe.sources)
+    return Manifest(
+        kind=OVERLAY_KIND,
+        name=recipe.name,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        base=below.name,
+        base_sha256=below.sha256,
+        data_sha256=hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest(),
+        data_licence="; ".join(licences),
+        languages=recipe.languages,
+        seed=recipe.training.seed,
+        code_revision=code_revision(),
+        method="distil",
+        files={name: sha256_of(staging / name) for name in (TOKENIZER, OVERLAY_WEIGHTS)},
+        extra={
+            "command": request.command,
+            "sources": sources,
+            "training": {**asdict(recipe.training), "seconds": round(seconds, 1)},
+            "vocabulary": asdict(recipe.vocabulary),
+            "held_out_pairs": len(material.held_out),
+        },
+    )
+
+
+def _put(staging: Path, output: Path) -> None:
+    """The files in their place, the manifest last: without it they are no base model."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / FILE_NAME).unlink(missing_ok=True)
+    for name in (TOKENIZER, OVERLAY_WEIGHTS, FILE_NAME):
+        shutil.copyfile(staging / name, output / f".{name}.partial")
+        (output / f".{name}.partial").replace(output / name)
