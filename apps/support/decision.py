@@ -26,13 +26,13 @@ class Reason(StrEnum):
     LANGUAGE_UNKNOWN = "language_unknown"
     LANGUAGE_NOT_SERVED = "language_not_served"
     NO_ARTICLES = "no_articles"
+    NOT_TRANSLATED = "not_translated"
     SLOT_MISSING = "slot_missing"
     IDENTIFIED = "identified"
 
 
 class Retriever(StrEnum):
     DENSE = "dense"
-    LEXICAL = "lexical"
     NONE = "none"
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from apps.support.articles import Article
-from apps.support.retrieval import DenseIndex, LexicalIndex
+from apps.support.retrieval import DenseIndex
 from apps.support.scoring import Scoring
 from apps.support.store import knowledge as store
-from apps.support.understanding import DENSE_LANGUAGE, Snapshot
+from apps.support.understanding import Snapshot
 from core.database import reading, transaction
 from core.errors import ArtefactCorrupt, Unavailable
 from core.models.served import Served
@@ -101,27 +101,23 @@ def snapshot_of(
     articles: Mapping[str, Article],
     version: int,
 ) -> Snapshot:
-    """Build both indexes; the vectors of wordings that were seen before come from the database."""
-    in_chinese = {
-        article.id: article.texts["zh"] for article in articles.values() if "zh" in article.texts
-    }
+    """Build the index; the vectors of wordings that were seen before come from the database."""
     return Snapshot(
         version,
         model,
         scoring,
         articles,
         dense_index(engine, model=model, articles=articles.values()),
-        LexicalIndex(in_chinese, outside=scoring.outside),
     )
 
 
 def dense_index(engine: Engine, *, model: TextModel, articles: Iterable[Article]) -> DenseIndex:
-    """The index of `model` over the English wordings; encodes what it has not met before."""
+    """The index of `model` over all wordings of all languages; encodes what it has not met yet."""
     wordings = [
         (article.id, wording)
         for article in articles
-        if DENSE_LANGUAGE in article.texts
-        for wording in article.texts[DENSE_LANGUAGE].wordings
+        for text in article.texts.values()
+        for wording in text.wordings
     ]
     vectors = stored_vectors(engine, model, [wording for _, wording in wordings])
     return DenseIndex.build(

@@ -1,4 +1,4 @@
-"""From what the retrievers and the model found to candidates with calibrated confidence."""
+"""From what the index and the model found to candidates with calibrated confidence."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -42,24 +42,16 @@ def head_view(labels: Sequence[str], probabilities: NDArray[np.float32]) -> Head
 class Scoring:
     """The fitted parameters that stand in the artefact's manifest.
 
-    `fused` scores an article that the head knows, `cosine` one that was added since the training,
-    `lexical` an article found by characters. `bands` by language. `outside` are the Chinese
-    training messages that no article answers.
+    `fused` scores an article that the head knows, `cosine` one that was added since the training.
+    `bands` by language.
     """
 
     fused: Logistic
     cosine: Logistic
-    lexical: Logistic
     bands: Mapping[str, Bands]
-    outside: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Json]:
-        return {
-            "fused": self.fused.as_json(),
-            "cosine": self.cosine.as_json(),
-            "lexical": self.lexical.as_json(),
-            "outside": list(self.outside),
-        }
+        return {"fused": self.fused.as_json(), "cosine": self.cosine.as_json()}
 
     def thresholds(self) -> dict[str, float]:
         """For `Manifest.thresholds`."""
@@ -90,34 +82,18 @@ class Scoring:
             raise ArtefactCorrupt(
                 f"model {manifest.version} lacks the threshold {error}"
             ) from error
-        outside = body.get("outside")
-        if not isinstance(outside, list):
-            raise ArtefactCorrupt(f"model {manifest.version} lacks the messages out of scope")
         return cls(
             Logistic.from_json(body.get("fused")),
             Logistic.from_json(body.get("cosine")),
-            Logistic.from_json(body.get("lexical")),
             bands,
-            tuple(str(text) for text in outside),
         )
 
 
-def pool(hits: Sequence[Hit], head: HeadView | None) -> list[Hit]:
+def pool(hits: Sequence[Hit], head: HeadView) -> list[Hit]:
     """The hits to score: the nearest, and what the head prefers among all that were found."""
-    chosen = list(hits[:POOL])
-    if head is not None:
-        later = [hit for hit in hits[POOL:] if hit.article_id in head.probabilities]
-        later.sort(key=lambda hit: -head.probabilities[hit.article_id])
-        chosen += later[:3]
-    return chosen
-
-
-def lexical_features(hits: Sequence[Hit], *, n_tokens: int, outside: float) -> NDArray[np.float64]:
-    """(hits, 4): score, lead over the best other article, length of the question, and the score of
-    the nearest message outside the knowledge base."""
-    scores = np.array([hit.score for hit in hits])
-    length = np.full(len(hits), math.log1p(n_tokens))
-    return np.column_stack([scores, lead(scores), length, np.full(len(hits), outside)])
+    later = [hit for hit in hits[POOL:] if hit.article_id in head.probabilities]
+    later.sort(key=lambda hit: -head.probabilities[hit.article_id])
+    return [*hits[:POOL], *later[:3]]
 
 
 def cosine_features(hits: Sequence[Hit]) -> NDArray[np.float64]:
@@ -142,7 +118,7 @@ def lead(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def confidences(scoring: Scoring, hits: Sequence[Hit], head: HeadView) -> NDArray[np.float64]:
-    """(hits,) probabilities of being the right article, for hits of the dense index."""
+    """(hits,) probabilities of being the right article."""
     known = np.array([hit.article_id in head.probabilities for hit in hits], dtype=bool)
     fused = scoring.fused.probability(fused_features(hits, head))
     return np.asarray(np.where(known, fused, scoring.cosine.probability(cosine_features(hits))))

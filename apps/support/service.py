@@ -286,7 +286,7 @@ def _follow_up(
         Action.ANSWER,
         Reason.IDENTIFIED,
         last.language,
-        Retriever(last.retriever),
+        Retriever.NONE,
         tuple(_candidate(stored) for stored in last.candidates),
     )
 

@@ -6,14 +6,16 @@ of this app that imports the training library.
 
 import argparse
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from apps.support.articles import Article
+from apps.support.articles import LANGUAGES, Article
 from apps.support.fitting import Asked, fit_scoring
 from apps.support.importing import merged_rows
 from apps.support.knowledge import NAME, dense_index
@@ -41,32 +43,10 @@ LICENCE = "Apache-2.0"
 
 @dataclass(frozen=True)
 class Parts:
-    """English training wordings and those held back for calibration, by article."""
+    """Questions of one language to train on, and those held back for calibration."""
 
-    train: Mapping[str, tuple[str, ...]]
-    held_back: Mapping[str, tuple[str, ...]]
-    outside_train: tuple[str, ...]
-    outside_held_back: tuple[str, ...]
-
-    def examples(self) -> HeadExamples:
-        return HeadExamples(
-            _examples(self.train, self.outside_train),
-            _examples(self.held_back, self.outside_held_back),
-        )
-
-    def pairs(self) -> list[TextPair]:
-        """Each wording with the next one of its article."""
-        return [
-            TextPair(first, second, article_id)
-            for article_id, texts in self.train.items()
-            for first, second in zip(texts[::2], texts[1::2], strict=False)
-        ]
-
-    def asked(self) -> list[Asked]:
-        inside = [
-            Asked(text, article_id) for article_id, ts in self.held_back.items() for text in ts
-        ]
-        return inside + [Asked(text, "") for text in self.outside_held_back]
+    train: tuple[Asked, ...]
+    held_back: tuple[Asked, ...]
 
 
 def train(settings: SupportSettings, *, now: datetime, plan: Plan = PLAN) -> Manifest:
@@ -115,58 +95,89 @@ def train_on(
 ) -> Manifest:
     """One encoder on contrastive pairs and the head `article`, with its calibration."""
     outside = list(outside)
-    parts = divide(articles, [q.text for q in outside if q.language == "en"])
+    parts = {
+        language: divide(
+            articles, [q.text for q in outside if q.language == language], language=language
+        )
+        for language in LANGUAGES
+    }
+    known = [question for part in parts.values() for question in part.train]
+    held_back = [question for part in parts.values() for question in part.held_back]
 
     def finish(model: TextModel) -> Manifest:
         say(f"{NAME}: calibrating on questions that were held back")
-        ids = [article_id for article_id, texts in parts.train.items() for _ in texts]
-        texts = [text for wordings in parts.train.values() for text in wordings]
-        index = DenseIndex.build(ids, model.encode(texts), encoder_version=model.version)
-        scoring = fit_scoring(
-            model,
-            index,
-            english=parts.asked(),
-            chinese={a.id: a.texts["zh"] for a in articles.values() if "zh" in a.texts},
-            chinese_outside=[q.text for q in outside if q.language == "zh"],
+        inside = [question for question in known if question.article_id]
+        index = DenseIndex.build(
+            [question.article_id for question in inside],
+            model.encode([question.text for question in inside]),
+            encoder_version=model.version,
         )
+        asked = {language: part.held_back for language, part in parts.items()}
+        scoring = fit_scoring(model, index, asked=asked)
         described = model.manifest.with_extra(**{EXTRA: scoring.as_json()})
         return replace(described, thresholds=scoring.thresholds())
 
     return train_text_model(
         registry=registry,
         name=NAME,
-        heads={HEAD: parts.examples()},
-        pairs=parts.pairs(),
+        heads={HEAD: HeadExamples(_examples(known), _examples(held_back))},
+        pairs=[
+            *(pair for part in parts.values() for pair in wording_pairs(part.train)),
+            *translation_pairs(articles.values()),
+        ],
         plan=plan,
         data_licence=LICENCE,
-        languages=("en", "zh"),
+        languages=LANGUAGES,
         base=base,
         finish=finish,
     )
 
 
-def divide(articles: Mapping[str, Article], outside: list[str]) -> Parts:
-    """Hold back every fourth English wording; an article always keeps its own question."""
-    train: dict[str, tuple[str, ...]] = {}
-    held_back: dict[str, tuple[str, ...]] = {}
+def divide(articles: Mapping[str, Article], outside: list[str], *, language: str) -> Parts:
+    """Hold back every fourth wording; an article always keeps its own question."""
+    train: list[Asked] = []
+    held_back: list[Asked] = []
     for article in articles.values():
-        if "en" in article.texts:
-            first, *variants = article.texts["en"].wordings
+        if language in article.texts:
+            first, *variants = article.texts[language].wordings
             kept, aside = _alternate(variants)
-            train[article.id] = (first, *kept)
-            held_back[article.id] = aside
+            train += [Asked(text, article.id) for text in (first, *kept)]
+            held_back += [Asked(text, article.id) for text in aside]
     kept, aside = _alternate(outside)
-    return Parts(train, held_back, kept, aside)
+    train += [Asked(text, "") for text in kept]
+    held_back += [Asked(text, "") for text in aside]
+    return Parts(tuple(train), tuple(held_back))
 
 
-def _alternate(texts: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    aside = tuple(texts[HELD_BACK_EVERY - 1 :: HELD_BACK_EVERY])
-    return tuple(text for text in texts if text not in aside), aside
+def _alternate(texts: list[str]) -> tuple[list[str], list[str]]:
+    aside = texts[HELD_BACK_EVERY - 1 :: HELD_BACK_EVERY]
+    return [text for text in texts if text not in aside], aside
 
 
-def _examples(inside: Mapping[str, tuple[str, ...]], outside: Iterable[str]) -> Examples:
-    rows = [(text, article_id) for article_id, texts in inside.items() for text in texts]
-    rows += [(text, OUT_OF_SCOPE) for text in outside]
+def wording_pairs(asked: Iterable[Asked]) -> list[TextPair]:
+    """Each wording of an article with the next one."""
+    by_article: dict[str, list[str]] = defaultdict(list)
+    for question in asked:
+        if question.article_id:
+            by_article[question.article_id].append(question.text)
+    return [
+        TextPair(first, second, article_id)
+        for article_id, texts in by_article.items()
+        for first, second in zip(texts[::2], texts[1::2], strict=False)
+    ]
+
+
+def translation_pairs(articles: Iterable[Article]) -> list[TextPair]:
+    """The question of each article in one language with that in the other."""
+    return [
+        TextPair(first.question, second.question, article.id)
+        for article in articles
+        for first, second in combinations(article.texts.values(), 2)
+    ]
+
+
+def _examples(asked: Iterable[Asked]) -> Examples:
+    rows = [(question.text, question.article_id or OUT_OF_SCOPE) for question in asked]
     return Examples(tuple(text for text, _ in rows), tuple(label for _, label in rows))
 
 

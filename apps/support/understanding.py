@@ -7,21 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.support.articles import LANGUAGES, Article, has_words
-from apps.support.decision import Action, Candidate, Decision, Reason, Retriever, choose_action
-from apps.support.retrieval import DenseIndex, Hit, LexicalIndex, tokens
-from apps.support.scoring import (
-    HEAD,
-    POOL,
-    Scoring,
-    confidences,
-    head_view,
-    lexical_features,
-    pool,
+from apps.support.decision import (
+    SHOWN,
+    Action,
+    Candidate,
+    Decision,
+    Reason,
+    Retriever,
+    choose_action,
 )
+from apps.support.retrieval import DenseIndex
+from apps.support.scoring import HEAD, POOL, HeadView, Scoring, confidences, head_view, pool
 from core.language import UNDETERMINED, detect
 from core.models.text_model import TextModel
 
-DENSE_LANGUAGE = "en"
 SEARCHED = 50
 
 
@@ -34,67 +33,62 @@ class Snapshot:
     scoring: Scoring
     articles: Mapping[str, Article]
     dense: DenseIndex
-    lexical: LexicalIndex
 
 
 def understand(snapshot: Snapshot, text: str, *, language: str | None = None) -> Decision:
-    """Decide on one question. `language` overrides detection; other languages are handed over."""
+    """Decide on one question. `language` overrides detection.
+
+    Other languages are handed over, and so is a question whose article has no text in its language.
+    """
     if not has_words(text):
         reason = Reason.GIBBERISH if text.strip() else Reason.EMPTY
         return Decision(Action.HANDOVER, reason, language or UNDETERMINED, Retriever.NONE)
     found = language or detect(text, languages=LANGUAGES)
-    retriever = _retriever(text, found)
-    candidates, outside = _candidates(snapshot, text, retriever)
-    if found not in LANGUAGES:
-        unknown = found == UNDETERMINED
-        reason = Reason.LANGUAGE_UNKNOWN if unknown else Reason.LANGUAGE_NOT_SERVED
-        return Decision(Action.HANDOVER, reason, found, retriever, candidates)
-    bands = snapshot.scoring.bands[found]
-    action, reason = choose_action(candidates, bands=bands, out_of_scope=outside)
-    return Decision(action, reason, found, retriever, candidates)
-
-
-def _retriever(text: str, language: str) -> Retriever:
-    if language in LANGUAGES:
-        return Retriever.DENSE if language == DENSE_LANGUAGE else Retriever.LEXICAL
-    latin = sum(character.isascii() for character in text) * 2 > len(text)
-    return Retriever.DENSE if latin else Retriever.LEXICAL
+    analysis = snapshot.model.analyse([text])
+    if analysis.refused[0]:
+        return Decision(Action.HANDOVER, Reason.LANGUAGE_NOT_SERVED, found, Retriever.NONE)
+    head = head_view(snapshot.model.labels(HEAD), analysis.probabilities[HEAD][0])
+    candidates = _candidates(snapshot, analysis.embeddings[0], head, language=found)
+    action, reason = _action(snapshot, candidates, head, language=found)
+    return Decision(action, reason, found, Retriever.DENSE, candidates)
 
 
 def _candidates(
-    snapshot: Snapshot, text: str, retriever: Retriever
-) -> tuple[tuple[Candidate, ...], float]:
-    """Best first, and the probability of being out of scope where the model says one."""
-    if retriever is Retriever.DENSE:
-        hits, values, outside = _dense(snapshot, text)
-        language = DENSE_LANGUAGE
-    else:
-        hits, values, outside = _lexical(snapshot, text)
-        language = "zh"
+    snapshot: Snapshot, vector: NDArray[np.float32], head: HeadView, *, language: str
+) -> tuple[Candidate, ...]:
+    """Best first."""
+    hits = pool(snapshot.dense.search(vector, SEARCHED), head)
+    if not hits:
+        return ()
+    values = confidences(snapshot.scoring, hits, head)
     ranked = sorted(zip(hits, values, strict=True), key=lambda pair: -pair[1])
     return tuple(
         Candidate(
-            hit.article_id, snapshot.articles[hit.article_id].texts[language].question, float(value)
+            hit.article_id, _question(snapshot.articles[hit.article_id], language), float(value)
         )
         for hit, value in ranked[:POOL]
-    ), outside
+    )
 
 
-def _dense(snapshot: Snapshot, text: str) -> tuple[Sequence[Hit], NDArray[np.float64], float]:
-    analysis = snapshot.model.analyse([text])
-    labels = snapshot.model.labels(HEAD)
-    head = head_view(labels, analysis.probabilities[HEAD][0])
-    hits = pool(snapshot.dense.search(analysis.embeddings[0], SEARCHED), head)
-    if not hits:
-        return hits, np.zeros(0), head.out_of_scope
-    return hits, confidences(snapshot.scoring, hits, head), head.out_of_scope
+def _question(article: Article, language: str) -> str:
+    """In the asked language, or in one that the article has."""
+    return next(
+        article.texts[code].question for code in (language, *LANGUAGES) if code in article.texts
+    )
 
 
-def _lexical(snapshot: Snapshot, text: str) -> tuple[Sequence[Hit], NDArray[np.float64], float]:
-    hits = snapshot.lexical.search(text, POOL)
-    if not hits:
-        return hits, np.zeros(0), 1.0
-    outside = snapshot.lexical.outside(text)
-    features = lexical_features(hits, n_tokens=len(tokens(text)), outside=outside)
-    nearer_outside = float(outside > hits[0].score)
-    return hits, snapshot.scoring.lexical.probability(features), nearer_outside
+def _action(
+    snapshot: Snapshot, candidates: Sequence[Candidate], head: HeadView, *, language: str
+) -> tuple[Action, Reason]:
+    if language not in LANGUAGES:
+        unknown = language == UNDETERMINED
+        reason = Reason.LANGUAGE_UNKNOWN if unknown else Reason.LANGUAGE_NOT_SERVED
+        return Action.HANDOVER, reason
+    bands = snapshot.scoring.bands[language]
+    action, reason = choose_action(candidates, bands=bands, out_of_scope=head.out_of_scope)
+    if action is Action.HANDOVER:
+        return action, reason
+    offered = candidates[: 1 if action is Action.ANSWER else SHOWN]
+    if any(language in snapshot.articles[found.article_id].texts for found in offered):
+        return action, reason
+    return Action.HANDOVER, Reason.NOT_TRANSLATED

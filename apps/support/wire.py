@@ -56,7 +56,7 @@ class AskResponse(BaseModel):
     candidates: list[CandidateBody]
     source: SourceBody | None
     slots: list[str]
-    retriever: Literal["dense", "lexical", "none"]
+    retriever: Literal["dense", "none"]
     model_version: str
     conversation_id: str
     message_id: str

@@ -1,15 +1,9 @@
-"""Both retrievers, on vectors made by hand and on Chinese wordings."""
+"""The index, on vectors made by hand."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 
-from apps.support.articles import ArticleText
-from apps.support.retrieval import DenseIndex, LexicalIndex, tokens
+from apps.support.retrieval import DenseIndex
 from apps.support.scoring import cosine_features, lead
-from tests.apps.support.conftest import ARTICLES
-
-CHINESE = {article.id: article.texts["zh"] for article in ARTICLES}
 
 
 def test_an_article_scores_what_its_nearest_wording_scores() -> None:
@@ -33,39 +27,6 @@ def test_an_article_with_many_wordings_hides_no_other() -> None:
 def test_an_empty_index_finds_nothing() -> None:
     nothing = DenseIndex.build([], np.zeros((0, 2), dtype=np.float32), encoder_version="v1")
     assert nothing.search(np.array([1.0, 0.0], dtype=np.float32), 3) == []
-    assert LexicalIndex({}).search("退货", 3) == []
-
-
-def test_characters_find_the_article() -> None:
-    index = LexicalIndex(CHINESE)
-    assert index.search("这个夹克我要退掉", 3)[0].article_id == "return-item"
-    assert index.search("刷信用卡", 3)[0].article_id == "payment"
-
-
-def test_a_question_without_a_known_character_finds_nothing() -> None:
-    assert LexicalIndex(CHINESE).search("囧", 3) == []
-
-
-def test_the_answer_counts_too_but_less() -> None:
-    texts = {
-        "asked": ArticleText("运费多少", "请看首页。"),
-        "answered": ArticleText("怎么联系", "运费多少请看首页。"),
-    }
-    hits = LexicalIndex(texts).search("运费多少", 2)
-    assert [hit.article_id for hit in hits] == ["asked", "answered"]
-    assert hits[0].score > hits[1].score > 0
-
-
-def test_tokens_are_characters_pairs_and_whole_latin_words() -> None:
-    assert tokens("退货 XL?") == ["退", "货", "退货", "xl"]
-
-
-@given(st.text(max_size=80))
-def test_any_text_can_be_looked_up(text: str) -> None:
-    hits = LexicalIndex(CHINESE).search(text, 3)
-    scores = [hit.score for hit in hits]
-    assert scores == sorted(scores, reverse=True)
-    assert all(np.isfinite(scores))
 
 
 def test_lead_is_over_the_best_other() -> None:

@@ -1,6 +1,7 @@
 """Asking: what a customer is told, what is stored, and whose order data is given to whom."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from apps.support.answering import reply_json
 from apps.support.articles import Article, ArticleText
 from apps.support.decision import Action, Reason, Retriever
 from apps.support.reading import list_handovers, list_messages
+from apps.support.replies import reply_text
 from apps.support.runtime import Runtime
 from apps.support.service import load_samples
 from core.database import reading
@@ -34,10 +36,10 @@ def test_an_answer_is_the_approved_text_with_its_source(runtime: Runtime) -> Non
     assert reply.model_version == runtime.served.version
 
 
-def test_chinese_is_answered_in_chinese_by_characters(runtime: Runtime) -> None:
+def test_chinese_is_answered_in_chinese(runtime: Runtime) -> None:
     reply = runtime.support.reply("夹克要退掉")
     assert reply.decision.candidates[0].article_id == "return-item"
-    assert reply.decision.retriever is Retriever.LEXICAL
+    assert reply.decision.retriever is Retriever.DENSE
     assert reply.decision.language == "zh"
     assert reply.answer == "30 天内可以退货。"
 
@@ -50,7 +52,7 @@ def test_chinese_is_answered_in_chinese_by_characters(runtime: Runtime) -> None:
         ("?!...", Reason.GIBBERISH),
         ("\u200b\ufeff", Reason.GIBBERISH),
         ("zxcv bnm zxcv", Reason.LANGUAGE_UNKNOWN),
-        ("ありがとうございます", Reason.LANGUAGE_UNKNOWN),
+        ("ありがとうございます", Reason.LANGUAGE_NOT_SERVED),
         ("\ud800", Reason.GIBBERISH),
     ],
 )
@@ -62,6 +64,17 @@ def test_what_nobody_understands_is_handed_over(
     assert reply.decision.reason is reason
     assert reply.answer is None
     assert "colleague" in reply.message
+
+
+def test_an_article_in_the_other_language_alone_is_left_to_a_person(runtime: Runtime) -> None:
+    _keep_only(runtime, "en", "return-item")
+    asked = runtime.support.ask("我要退掉夹克", now=NOW)
+    assert asked.reply.decision.reason is Reason.NOT_TRANSLATED
+    assert asked.reply.answer is None
+    assert asked.reply.message == reply_text(Action.HANDOVER, "zh")
+    (found,) = list_handovers(runtime.engine, runtime.vault, before=None, limit=10)
+    assert found.prediction.candidates[0]["question"] == "How do I return an item?"
+    assert runtime.support.reply("send back my jacket").answer is not None
 
 
 def test_a_language_that_is_not_served_is_handed_over(runtime: Runtime) -> None:
@@ -135,6 +148,7 @@ def test_a_number_alone_belongs_to_the_question_before(runtime: Runtime) -> None
     first = runtime.support.ask(TRACK, now=NOW)
     second = runtime.support.ask(f"{OWN}, {EMAIL}", now=NOW, conversation_id=first.conversation_id)
     assert second.reply.decision.reason is Reason.IDENTIFIED
+    assert second.reply.decision.retriever is Retriever.NONE
     assert "Royal Mail" in second.reply.message
     alone = runtime.support.ask(f"{OWN}, {EMAIL}", now=NOW)
     assert alone.reply.decision.action is Action.HANDOVER
@@ -187,6 +201,12 @@ def test_an_article_is_found_and_gone_at_once(runtime: Runtime) -> None:
     assert _nearest(runtime, "Do you watch science films?") != "films"
     with pytest.raises(NotFound):
         runtime.support.delete_article("films", actor="test", now=NOW)
+
+
+def _keep_only(runtime: Runtime, language: str, article_id: str) -> None:
+    article = runtime.knowledge.current.articles[article_id]
+    cut = replace(article, texts={language: article.texts[language]})
+    runtime.support.put_article(cut, actor="test", now=NOW)
 
 
 def _nearest(runtime: Runtime, text: str) -> str:

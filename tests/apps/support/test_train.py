@@ -1,23 +1,23 @@
 """Training: what is held back, and the real model on the sample shop."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from apps.support.articles import LANGUAGES
 from apps.support.decision import Action
 from apps.support.evaluation import Labelled, measure
-from apps.support.fitting import NEVER, fit_scoring
+from apps.support.fitting import Asked
 from apps.support.importing import merged_rows
-from apps.support.retrieval import DenseIndex
 from apps.support.runtime import build
 from apps.support.samples import DATA, read_questions, sample_rows
 from apps.support.service import load_samples
 from apps.support.settings import SupportSettings
-from apps.support.train import divide, train
-from core.models.registry import Registry
-from core.models.text_model import TextModel
+from apps.support.train import divide, train, translation_pairs, wording_pairs
+from core.training.examples import TextPair
 from tests.apps.support.conftest import ARTICLES
 
 JACKETS = {
@@ -26,29 +26,32 @@ JACKETS = {
 }
 
 
-def test_what_is_held_back_is_not_trained_on() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_held_back_is_not_trained_on(language: str) -> None:
     articles = merged_rows(sample_rows())
-    parts = divide(articles, [f"message {n}" for n in range(8)])
-    trained = {text for texts in parts.train.values() for text in texts}
-    held_back = {text for texts in parts.held_back.values() for text in texts}
-    assert not trained & held_back
-    assert not set(parts.outside_train) & set(parts.outside_held_back)
-    assert all(len(texts) == 2 for texts in parts.held_back.values())
-    assert all(articles[key].texts["en"].question in texts for key, texts in parts.train.items())
-    in_pairs = {text for pair in parts.pairs() for text in (pair.anchor, pair.positive)}
+    parts = divide(articles, [f"message {n}" for n in range(8)], language=language)
+    trained = {question.text for question in parts.train}
+    assert not trained & {question.text for question in parts.held_back}
+    counts = Counter(question.article_id for question in parts.held_back)
+    assert counts == {**dict.fromkeys(articles, 2), "": 2}
+    for article in articles.values():
+        assert Asked(article.texts[language].question, article.id) in parts.train
+    in_pairs = {
+        text for pair in wording_pairs(parts.train) for text in (pair.anchor, pair.positive)
+    }
     assert in_pairs <= trained
-    assert Counter(question.article_id for question in parts.asked())[""] == 2
 
 
-def test_with_too_few_questions_nothing_is_ever_answered(support_registry: Path) -> None:
-    registry = Registry(support_registry)
-    version = registry.current("support")
-    assert version is not None
-    model = TextModel.load(registry.open(version).path)
-    texts = list(ARTICLES[0].texts["en"].wordings)
-    index = DenseIndex.build(["a"] * len(texts), model.encode(texts), encoder_version=version)
-    scoring = fit_scoring(model, index, english=[], chinese={}, chinese_outside=[])
-    assert scoring.bands == {"en": NEVER, "zh": NEVER}
+def test_an_article_links_its_questions_across_languages() -> None:
+    first, *others = ARTICLES
+    english = replace(first, texts={"en": first.texts["en"]})
+    pairs = translation_pairs([english, *others])
+    assert pairs == [
+        TextPair("Where is my order?", "我的订单到哪里了？", "track-order"),
+        TextPair("How can I pay?", "怎么付款？", "payment"),
+    ]
+    parts = divide({english.id: english}, [], language="zh")
+    assert parts.train == parts.held_back == ()
 
 
 @pytest.mark.slow
