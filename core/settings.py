@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class CoreSettings(BaseSettings):
-    """`base_model` is a hub id or a folder; empty means the packaged all-MiniLM-L6-v2.
+    """`base_model` is a hub id or a folder; empty means the one that Tripod ships.
 
     `broker_url` is empty for the in-process queue. `rate_per_second` and `rate_burst` bound the
     requests of one API key to one process.

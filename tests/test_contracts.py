@@ -75,7 +75,6 @@ LATER = {
     "models explain",
     "models robustness",
     "models fairness",
-    "models distil",
     "models pretrain",
     "bench serve",
     "bench vectors",

@@ -18,6 +18,7 @@ from apps.support.runtime import Runtime
 from core.web import app as web
 from core.web.access import Principal, require
 from core.web.cursors import Cursor, Limit, decode_cursor, page_of
+from core.web.metrics import RefusedTexts
 
 ArticleId = Annotated[str, Path(min_length=1, max_length=100)]
 ConversationId = Annotated[str, Path(min_length=1, max_length=64)]
@@ -35,7 +36,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         async with runtime.workers():
             yield
 
-    return web.create_app(
+    app = web.create_app(
         web.App(name="support", title="Tripod Support", description=DESCRIPTION),
         access=runtime.access,
         directory=runtime.directory,
@@ -46,6 +47,8 @@ def create_app(runtime: Runtime) -> FastAPI:
         pages=pages(),
         lifespan=lifespan,
     )
+    app.state.metrics.registry.register(RefusedTexts(runtime.served))
+    return app
 
 
 def asking_router(runtime: Runtime) -> APIRouter:

@@ -207,9 +207,9 @@ def distil(
         recipe=recipe,
         data=data,
         output=output,
-        work=root / "training" / f"distil-{output.name}",
+        work=root / "training",
         board=root / "tensorboard" / f"distil-{output.name}",
-        command=f"tripod models distil --recipe {recipe} --data {data} --output {output}",
+        command=f"tripod models distil --recipe {recipe} --data DATA --output {output}",
         steps=steps,
     )
     emit(deferred("core.training.distilled_base:distil_base")(request), as_json=as_json)

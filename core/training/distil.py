@@ -26,8 +26,9 @@ from core.training import checkpoint
 from core.training.batches import to_tensors
 from core.training.checkpoint import Position
 from core.training.encoder import HeadedEncoder
+from core.training.precision import half_precision
 from core.training.recipe import DistilPlan, ParallelPair
-from core.training.teacher import half_precision, pooled_vectors
+from core.training.teacher import pooled_vectors
 
 # Texts are drawn, sorted by length and cut into batches this many at a time.
 DRAWN = 4096
@@ -62,9 +63,6 @@ class SplitEmbedding(nn.Module):
         new = functional.embedding((ids - first).clamp(min=0), self.new)
         return torch.where((ids >= first).unsqueeze(-1), new, old)
 
-    def rows(self) -> Tensor:
-        return torch.cat([self.known, self.new]).detach()
-
 
 class Distillation:
     """One run; `folder` holds its checkpoint, `board` its curves."""
@@ -92,8 +90,10 @@ class Distillation:
         self._directions = functional.normalize(self._vectors, dim=-1)
         self._spread = self._vectors.square().mean()
         self._pad_id = tokenizer.pad_id
-        self._held_out = [tokenizer([getattr(pair, side) for pair in held_out]).ids
-                          for side in ("text", "english")]  # fmt: skip
+        self._held_out = (
+            tokenizer([pair.text for pair in held_out]).ids,
+            tokenizer([pair.english for pair in held_out]).ids,
+        )
         self._checkpoint = folder / "distil.safetensors"
         self._board = board
         self._encoder = [
@@ -172,8 +172,8 @@ class Distillation:
 
     def _losses(self, pooled: Tensor, targets: Tensor) -> dict[str, Tensor]:
         plan = self.plan
-        losses = {"distance": plan.distance * functional.mse_loss(pooled, self._vectors[targets])
-                  / self._spread}  # fmt: skip
+        distance = functional.mse_loss(pooled, self._vectors[targets]) / self._spread
+        losses = {"distance": plan.distance * distance}
         source = np.random.default_rng([plan.seed, 1, self.position.step])
         others = torch.from_numpy(source.integers(0, len(self._vectors), plan.pool))
         candidates = self._directions[torch.cat([targets, others.to(self.device)])]

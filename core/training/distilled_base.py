@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,8 +51,9 @@ MEASURED_PAIRS = 1000
 
 @dataclass(frozen=True)
 class DistilRequest:
-    """`data` is the folder that the recipe's paths start from, `work` where a killed run finds its
-    checkpoint, `board` where its curves go; `steps` 0 takes the recipe's."""
+    """`data` is the folder that the recipe's paths start from, `work` where killed runs find their
+    checkpoints, `board` where the curves go; `command` is kept in the manifest; `steps` 0 takes
+    the recipe's."""
 
     recipe: Path
     data: Path
@@ -69,48 +70,65 @@ def distil_base(request: DistilRequest) -> dict[str, Json]:
     The same call after a crash goes on from its checkpoint. On a machine with a GPU it trains
     there.
     """
-    recipe = read_recipe(request.recipe)
-    plan = recipe.training
-    if request.steps:
-        plan = type(plan)(**{**asdict(plan), "steps": request.steps})
     started = time.monotonic()
-    material = read_material(recipe, request.data)
+    recipe = read_recipe(request.recipe)
+    if request.steps:
+        recipe = replace(recipe, training=replace(recipe.training, steps=request.steps))
     below = base_model(recipe.base) if recipe.base else packaged_model()
     if below.overlay is not None:
         raise BadInput("the base has been extended already", field="base", file=str(request.recipe))
+    material = read_material(recipe, request.data)
+    sources = _described(recipe, material, request.data)
+    work = request.work / f"distil-{_fingerprint(recipe, below, sources)}"
+    staging = work / "made"
+    staging.mkdir(parents=True, exist_ok=True)
+    run = _taught(recipe, material, below, work=work, staging=staging, board=request.board)
+    manifest = _manifest(request, recipe, material, below, staging, sources=sources, run=run)
+    _write(manifest, staging)
+    pairs = material.held_out[:MEASURED_PAIRS]
+    measured = measure(base_model(str(staging)), pairs, below=below, work=work)
+    manifest = replace(manifest, metrics=measured)
+    _write(manifest, staging)
+    _put(staging, request.output)
+    shutil.rmtree(work)
+    return {
+        "name": recipe.name,
+        "folder": str(request.output),
+        "sha256": manifest.files[OVERLAY_WEIGHTS],
+        "steps": recipe.training.steps,
+        "seconds": round(time.monotonic() - started, 1),
+        "bytes": sum(path.stat().st_size for path in request.output.iterdir()),
+        "metrics": dict(measured),
+    }
+
+
+def _taught(
+    recipe: Recipe, material: Material, below: BaseModel, *, work: Path, staging: Path, board: Path
+) -> Distillation:
+    """Train, and write tokenizer and weights into `staging`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    request.work.mkdir(parents=True, exist_ok=True)
-    original_file = tokenizer_file_of(below, request.work)
-    original = original_file.read_text(encoding="utf-8")
-    pieces = choose_pieces(
-        material.dictionary,
-        (pair.text for pair in material.sentences),
-        known=json.loads(original)["model"]["vocab"],
-        characters=recipe.vocabulary.characters,
-        words=recipe.vocabulary.words,
-    )
-    say(f"{recipe.name}: {len(pieces.characters)} characters, {len(pieces.words)} words and "
-        f"{len(pieces.emoji)} emoji are new")  # fmt: skip
-    staging = request.work / "made"
-    staging.mkdir(exist_ok=True)
+    original = tokenizer_file_of(below, work)
+    pieces = _pieces(recipe, material, original.read_text(encoding="utf-8"))
     extended = staging / TOKENIZER
-    extended.write_text(extended_tokenizer(original, pieces), encoding="utf-8")
-    tokenizer = TextTokenizer(extended, max_length=plan.max_length)
-    teacher = Teacher(
-        load_encoder(below, {}, dropout=0.0).to(device),
-        TextTokenizer(original_file, max_length=plan.max_length),
+    extended.write_text(
+        extended_tokenizer(original.read_text(encoding="utf-8"), pieces), encoding="utf-8"
     )
-    lessons = _lessons(material, pieces, tokenizer, teacher, folder=request.work, device=device)
+    length = recipe.training.max_length
+    tokenizer = TextTokenizer(extended, max_length=length)
+    teacher = Teacher(
+        load_encoder(below, {}, dropout=0.0).to(device), TextTokenizer(original, max_length=length)
+    )
+    lessons = _lessons(material, pieces, tokenizer, teacher, folder=work, device=device)
     student, embeddings = _student(below, material, pieces, original)
     run = Distillation(
         student,
         lessons,
-        plan,
+        recipe.training,
         embeddings=embeddings,
         tokenizer=tokenizer,
         held_out=material.held_out[-MEASURED_PAIRS:],
-        folder=request.work,
-        board=request.board,
+        folder=work,
+        board=board,
         device=device,
     )
     run.train().to("cpu")
@@ -120,28 +138,29 @@ def distil_base(request: DistilRequest) -> dict[str, Json]:
         transformer=student.transformer,
         below=teacher.model.transformer,
     )
-    manifest = _manifest(request, recipe, material, below, staging, seconds=run.position.seconds)
-    (staging / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    _put(staging, request.output)
-    metrics: dict[str, Json] = dict(
-        measure(base_model(str(request.output)), material.held_out[:MEASURED_PAIRS])
+    return run
+
+
+def _pieces(recipe: Recipe, material: Material, original: str) -> Pieces:
+    pieces = choose_pieces(
+        material.dictionary,
+        (pair.text for pair in material.sentences),
+        known=json.loads(original)["model"]["vocab"],
+        characters=recipe.vocabulary.characters,
+        words=recipe.vocabulary.words,
     )
-    shutil.rmtree(request.work)
-    return {
-        "name": recipe.name,
-        "folder": str(request.output),
-        "sha256": manifest.files[OVERLAY_WEIGHTS],
-        "steps": plan.steps,
-        "seconds": round(time.monotonic() - started, 1),
-        "pieces": len(pieces),
-        "bytes": sum(path.stat().st_size for path in request.output.iterdir()),
-        "metrics": metrics,
-    }
+    say(
+        f"{recipe.name}: {len(pieces.characters)} characters, {len(pieces.words)} words and "
+        f"{len(pieces.emoji)} emoji are new"
+    )
+    return pieces
 
 
-def measure(base: BaseModel, pairs: tuple[ParallelPair, ...]) -> dict[str, float]:
+def measure(
+    base: BaseModel, pairs: tuple[ParallelPair, ...], *, below: BaseModel, work: Path
+) -> dict[str, float]:
     """Of a base as it was written: top-1 among held-out translations, and how near its English
-    vectors are to those of the model below."""
+    vectors are to those of the model `below`."""
     if not pairs:
         return {}
     cpu = torch.device("cpu")
@@ -150,9 +169,9 @@ def measure(base: BaseModel, pairs: tuple[ParallelPair, ...]) -> dict[str, float
     for name, model, texts in (
         ("text", base, [pair.text for pair in pairs]),
         ("english", base, english),
-        ("teacher", packaged_model(), english),
+        ("teacher", below, english),
     ):
-        tokenizer = TextTokenizer(tokenizer_file_of(model, Path()), max_length=128)
+        tokenizer = TextTokenizer(tokenizer_file_of(model, work), max_length=128)
         vectors = pooled_vectors(
             load_encoder(model, {}, dropout=0.0),
             tokenizer(texts).ids,
@@ -199,15 +218,35 @@ def _lessons(
 
 
 def _student(
-    below: BaseModel, material: Material, pieces: Pieces, original: str
+    below: BaseModel, material: Material, pieces: Pieces, original: Path
 ) -> tuple[HeadedEncoder, SplitEmbedding]:
     """The encoder with the new rows in place, and these rows."""
     student = load_encoder(below, {}, dropout=0.0)
     known = student.transformer.get_parameter(WORD_EMBEDDINGS).detach()
-    new = initial_rows(pieces, material.dictionary, base=original, rows=known.numpy())
+    base = original.read_text(encoding="utf-8")
+    new = initial_rows(pieces, material.dictionary, base=base, rows=known.numpy())
     embeddings = SplitEmbedding(known, torch.from_numpy(new))
     student.transformer.get_submodule("embeddings").word_embeddings = embeddings
     return student, embeddings
+
+
+def _described(recipe: Recipe, material: Material, data: Path) -> list[Json]:
+    """Every source with what may be said of it: size, licence, attribution, checksums."""
+    return [
+        {
+            "name": source.name,
+            "pairs": len(pairs),
+            "licence": source.licence,
+            "attribution": source.attribution,
+            "files": {path.name: sha256_of(path) for path in files_of(source, recipe, data)},
+        }
+        for source, pairs in material.sources
+    ]
+
+
+def _fingerprint(recipe: Recipe, below: BaseModel, sources: list[Json]) -> str:
+    described = [asdict(recipe.training), asdict(recipe.vocabulary), below.sha256, sources]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _manifest(
@@ -217,21 +256,9 @@ def _manifest(
     below: BaseModel,
     staging: Path,
     *,
-    seconds: float,
+    sources: list[Json],
+    run: Distillation,
 ) -> Manifest:
-    sources: list[Json] = [
-        {
-            "name": source.name,
-            "pairs": len(pairs),
-            "licence": source.licence,
-            "attribution": source.attribution,
-            "files": {
-                path.name: sha256_of(path) for path in files_of(source, recipe, request.data)
-            },
-        }
-        for source, pairs in material.sources
-    ]
-    licences = dict.fromkeys(source.licence for source in recipe.sources)
     return Manifest(
         kind=OVERLAY_KIND,
         name=recipe.name,
@@ -239,20 +266,26 @@ def _manifest(
         base=below.name,
         base_sha256=below.sha256,
         data_sha256=hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest(),
-        data_licence="; ".join(licences),
+        data_licence="; ".join(dict.fromkeys(source.licence for source in recipe.sources)),
         languages=recipe.languages,
         seed=recipe.training.seed,
         code_revision=code_revision(),
         method="distil",
+        max_length=recipe.training.max_length,
+        dimension=run.student.dimension,
         files={name: sha256_of(staging / name) for name in (TOKENIZER, OVERLAY_WEIGHTS)},
         extra={
             "command": request.command,
             "sources": sources,
-            "training": {**asdict(recipe.training), "seconds": round(seconds, 1)},
+            "training": {**asdict(recipe.training), "seconds": round(run.position.seconds, 1)},
             "vocabulary": asdict(recipe.vocabulary),
             "held_out_pairs": len(material.held_out),
         },
     )
+
+
+def _write(manifest: Manifest, folder: Path) -> None:
+    (folder / FILE_NAME).write_text(manifest.to_json(), encoding="utf-8")
 
 
 def _put(staging: Path, output: Path) -> None:

@@ -30,9 +30,11 @@ from core.training.encoder import HeadedEncoder, load_encoder, parameter_groups
 from core.training.examples import Corpus
 from core.training.losses import in_batch_pairs, supervised_contrastive
 from core.training.plan import Plan
+from core.training.precision import half_precision
 
 CHECKPOINT = "checkpoint.safetensors"
 EVALUATION_BATCH = 64
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,9 @@ class Run:
         )
 
     def _pooled(self, ids: list[list[int]]) -> Tensor:
-        return self.model.pooled(*to_tensors(ids, pad_id=self.tokenizer.pad_id))
+        with half_precision(CPU):
+            pooled = self.model.pooled(*to_tensors(ids, pad_id=self.tokenizer.pad_id))
+        return pooled.float()
 
     def _evaluate(self, board: SummaryWriter) -> bool:
         """Held-out loss after an epoch; True when patience is at its end."""

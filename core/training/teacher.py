@@ -16,6 +16,7 @@ from core.models.tokens import TextTokenizer
 from core.progress import bar
 from core.training.batches import to_tensors
 from core.training.encoder import HeadedEncoder
+from core.training.precision import half_precision
 
 PART = 8192
 BATCH_TOKENS = 8192
@@ -63,12 +64,6 @@ def pooled_vectors(
             pooled = model.pooled(tokens.to(device), mask.to(device))
             found[rows] = pooled.float().cpu()
     return found
-
-
-def half_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 products where the machine has them: three times as fast, float32 elsewhere."""
-    has = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has)
 
 
 def _keep(path: Path, vectors: NDArray[np.float32]) -> None:

@@ -165,7 +165,7 @@ def _probe(corpus: Corpus) -> list[str]:
 
 
 def _fingerprint(corpus: Corpus, plan: Plan, base: BaseModel, method: str) -> str:
-    described = json.dumps([corpus.sha256(), asdict(plan), asdict(base), method])
+    described = json.dumps([corpus.sha256(), asdict(plan), base.name, base.sha256, method])
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sentence_transformers import SentenceTransformer
 
 from core.models.base_model import base_model
 from core.models.registry import Registry
@@ -24,6 +23,7 @@ from core.progress import say
 from core.rows import read_rows
 from core.settings import CoreSettings
 from core.training.base_artefact import base_artefact
+from tests.benchmarks.peers import sentence_transformer
 from tests.benchmarks.timing import quantiles, rounds
 
 SAMPLE = Path(__file__).parents[2] / "data" / "support" / "questions.jsonl"
@@ -42,7 +42,7 @@ def main() -> None:
     ours = TextModel.load(registry.open(base_artefact(registry, "")).path)
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(cores)
-    peer = SentenceTransformer(base_model("").source, device="cpu")
+    peer = sentence_transformer(base_model(""))
     say(f"{len(texts)} texts, {cores} cores")
     theirs = np.asarray(peer.encode(texts, normalize_embeddings=True, show_progress_bar=False))
     cosine = (ours.encode(texts) * theirs).sum(axis=1)

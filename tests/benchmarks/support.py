@@ -25,7 +25,7 @@ from apps.support.evaluation import Labelled, measure, read_labelled
 from apps.support.runtime import Runtime, build
 from apps.support.settings import SupportSettings
 from core.logs import configure
-from core.models.base_model import base_model
+from core.models.base_model import packaged_model
 from core.progress import say
 from core.settings import CoreSettings
 from tests.benchmarks.timing import quantiles, rounds
@@ -44,7 +44,7 @@ class CosineFaq:
             for wording in article.texts["en"].wordings
         ]
         self._ids = np.array([article_id for article_id, _ in wordings])
-        self._model = SentenceTransformer(base_model("").source, device="cpu")
+        self._model = SentenceTransformer(packaged_model().source, device="cpu")
         self._vectors = self._encode([wording for _, wording in wordings])
 
     def search(self, question: str, k: int = 3) -> list[str]:

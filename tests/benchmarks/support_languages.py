@@ -7,6 +7,8 @@ prints, under `quality`, recall and coverage by the language of the questions, b
 customers' questions take. `cross` has the share of the questions that find their article first by
 the index alone when it holds the wordings of the other language only, `zh_to_en` that of Chinese
 questions on English wordings; `cross_untrained` has the same of the base model without training.
+`titles` asks the untrained base with each article's own question in one language for its question
+in the other.
 It needs a trained model: `python -m apps.support.train`.
 """
 
@@ -58,6 +60,7 @@ def measured(runtime: Runtime, asked: Sequence[Labelled]) -> dict[str, object]:
         "quality": {language: quality(runtime, asked, language) for language in LANGUAGES},
         "cross": cross(runtime, trained, asked),
         "cross_untrained": cross(runtime, untrained, asked),
+        "titles": titles(runtime, untrained),
         "model_version": trained.version,
         "base_version": untrained.version,
     }
@@ -83,6 +86,25 @@ def cross(runtime: Runtime, model: TextModel, asked: Sequence[Labelled]) -> dict
             [labelled for labelled in asked if labelled.article_id and labelled.language == one],
             stored=other,
         )
+        for one in LANGUAGES
+        for other in LANGUAGES
+        if one != other
+    }
+
+
+def titles(runtime: Runtime, model: TextModel) -> dict[str, float]:
+    both = [
+        article
+        for article in runtime.knowledge.current.articles.values()
+        if all(language in article.texts for language in LANGUAGES)
+    ]
+    vectors = {
+        language: model.encode([article.texts[language].question for article in both])
+        for language in LANGUAGES
+    }
+    own = np.arange(len(both))
+    return {
+        f"{one}_to_{other}": float(((vectors[one] @ vectors[other].T).argmax(axis=1) == own).mean())
         for one in LANGUAGES
         for other in LANGUAGES
         if one != other

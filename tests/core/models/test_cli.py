@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from apps.cli import app
 from core.rows import read_rows, write_rows
+from tests.core.training.test_distil import request
 
 TEXTS = ("return my jacket", "refund my order", "pay with card", "gift card price")
 
@@ -70,6 +71,42 @@ def test_predict_writes_a_row_for_each_text(
     assert done(home, "predict", version, "--input", labelled, "--output", out)["n"] == 48
     rows = list(read_rows(out, required=("text", "label", "probability", "probabilities")))
     assert sum(rows[0].values["probabilities"].values()) == pytest.approx(1, abs=1e-4)  # type: ignore[attr-defined]
+
+
+def test_predict_says_what_it_cannot_read(home: Path, version: str, tmp_path: Path) -> None:
+    texts, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    write_rows(texts, [{"text": "退货 退款"}, {"text": "return my jacket"}])
+    done(home, "predict", version, "--input", texts, "--output", out)
+    labels = [row.text("label") for row in read_rows(out)]
+    assert labels == ["unsupported_language", "returns"]
+
+
+def test_distil_makes_a_base_that_trains(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    wanted = request(folder, tiny_base)
+    output = tmp_path / "base"
+    told = done(
+        home, "distil", "--recipe", wanted.recipe, "--data", folder, "--output", output,
+        "--steps", 4,
+    )  # fmt: skip
+    assert told["steps"] == 4
+    assert told["bytes"] > 1000  # type: ignore[operator]
+    labelled = tmp_path / "zh.csv"
+    rows = [("退货夹克", "shop"), ("利润上升", "money")] * 12
+    write_rows(labelled, [{"text": text, "label": label} for text, label in rows])
+    made = done(
+        home, "train", "--data", labelled, "--base", output, "--method", "linear",
+    )  # fmt: skip
+    assert made["metrics"]
+
+
+def test_distil_names_what_is_missing(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    recipe = request(tmp_path / "texts", tiny_base).recipe
+    nowhere, output = tmp_path / "nowhere", tmp_path / "base"
+    result = run(home, "distil", "--recipe", recipe, "--data", nowhere, "--output", output)
+    assert result.exit_code == 2
+    assert "--data" in result.output
+    assert not output.exists()
 
 
 def test_encode_writes_unit_vectors(

@@ -44,6 +44,14 @@ def test_unknown_share_tells_foreign_script(tiny_text_model: TextModel) -> None:
     assert share.tolist() == [1.0, 0.0, 0.0]
 
 
+def test_what_cannot_be_read_gets_no_label(tiny_text_model: TextModel) -> None:
+    analysis = tiny_text_model.analyse(["退货 退款", "return my 夹克", "return my order"])
+    assert analysis.refused.tolist() == [True, True, False]
+    assert not analysis.probabilities["topic"][0].any()
+    assert analysis.probabilities["topic"][2].sum() > 0.99
+    assert np.isfinite(analysis.embeddings).all()
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=8))
 def test_any_text_is_scored(tiny_text_model: TextModel, texts: list[str]) -> None:

@@ -9,6 +9,7 @@ import schemathesis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
+from prometheus_client import CollectorRegistry
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
 
 from core.errors import Overloaded
@@ -21,6 +22,7 @@ from core.web.access import Access
 from core.web.app import App, create_app
 from core.web.health import AppStatus
 from core.web.inference import Admission, inference_router
+from core.web.metrics import RefusedTexts, expose
 from core.web.pages import Pages
 from tests.core.web.conftest import Shop
 
@@ -111,6 +113,21 @@ def test_tei_embed_and_similarity_agree(models: TestClient) -> None:
     alone = np.array(models.post("/embed", json={"inputs": TEXTS[0]}).json())
     assert float(alone[0] @ vectors[0]) > 0.99
     np.testing.assert_allclose(cosines, vectors[1:] @ vectors[0], atol=1e-4)
+
+
+def test_a_text_that_cannot_be_read_gets_no_label(
+    models: TestClient, served: Served[TextModel]
+) -> None:
+    before = served.current.refused_texts
+    both = models.post("/predict?head=topic", json={"inputs": [["退货 退款"], ["pay card"]]}).json()
+    raw = models.post("/predict?head=topic", json={"inputs": "退货", "raw_scores": True}).json()
+
+    assert both[0] == raw == [{"label": "unsupported_language", "score": 1.0}]
+    assert both[1][0]["label"] == "payment"
+    registry = CollectorRegistry()
+    registry.register(RefusedTexts(served))
+    line = 'tripod_texts_refused_total{model="tiny",reason="unsupported_language"}'
+    assert f"{line} {before + 2.0}" in expose([registry]).decode()
 
 
 def test_tei_predict(models: TestClient) -> None:
