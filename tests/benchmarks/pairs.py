@@ -26,7 +26,6 @@ from core.training.batches import epoch_steps, to_tensors
 from core.training.encoder import HeadedEncoder, load_encoder, parameter_groups
 from core.training.plan import Plan
 from core.training.precision import half_precision
-from core.training.precision import half_precision
 
 TEST_SHARE = 0.2
 # Of the training part; the threshold is chosen on it.
