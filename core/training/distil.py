@@ -26,6 +26,7 @@ from core.training import checkpoint
 from core.training.batches import to_tensors
 from core.training.checkpoint import Position
 from core.training.encoder import HeadedEncoder
+from core.training.overlay import pull_back
 from core.training.precision import half_precision
 from core.training.recipe import DistilPlan, ParallelPair
 from core.training.teacher import pooled_vectors
@@ -74,6 +75,7 @@ class Distillation:
         plan: DistilPlan,
         *,
         embeddings: SplitEmbedding,
+        below: nn.Module,
         tokenizer: TextTokenizer,
         held_out: Sequence[ParallelPair],
         folder: Path,
@@ -85,6 +87,7 @@ class Distillation:
         self.device = device
         self.student = student.to(device)
         self.position = Position()
+        self._below = below
         self._lessons = lessons
         self._vectors = lessons.vectors.to(device)
         self._directions = functional.normalize(self._vectors, dim=-1)
@@ -134,6 +137,7 @@ class Distillation:
                         self._checkpoint, self.position, self.student, self._optimizer, None
                     )
                     saved = time.monotonic()
+        pull_back(self.student.transformer, self._below, share=plan.pull_back)
         self.student.eval()
         return self.student
 
@@ -150,14 +154,13 @@ class Distillation:
         return translation_top_1(texts @ english.T)
 
     def _step(self, texts: Sequence[TokenIds], targets: NDArray[np.int64]) -> dict[str, float]:
-        plan, step = self.plan, self.position.step
-        rows_only = step < plan.rows_share * plan.steps
-        decay = max(0.02, 1 - step / plan.steps) * min(1.0, (step + 1) / plan.warmup_steps)
-        rates = (plan.rows_rate, 0.0 if rows_only else plan.encoder_rate)
-        for group, rate in zip(self._optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate * decay
+        rows_rate, encoder_rate = rates(self.plan, self.position.step)
+        for group, rate in zip(
+            self._optimizer.param_groups, (rows_rate, encoder_rate), strict=True
+        ):
+            group["lr"] = rate
         for parameter in self._encoder:
-            parameter.requires_grad_(not rows_only)
+            parameter.requires_grad_(encoder_rate > 0)
         self.student.train()
         tokens, mask = to_tensors(texts, pad_id=self._pad_id)
         with half_precision(self.device):
@@ -166,7 +169,7 @@ class Distillation:
         total = sum(losses.values(), torch.zeros((), device=self.device))
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._encoder, plan.gradient_norm)
+        torch.nn.utils.clip_grad_norm_(self._encoder, self.plan.gradient_norm)
         self._optimizer.step()
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
@@ -208,6 +211,14 @@ class Distillation:
                 rows = batches[number]
                 yield [ids[row] for row in rows], targets[rows]
             chunk += 1
+
+
+def rates(plan: DistilPlan, step: int) -> tuple[float, float]:
+    """Learning rates of the new rows and of the encoder: a warm-up, then linear decay. The
+    encoder's is 0 while the rows learn alone."""
+    scale = max(0.02, 1 - step / plan.steps) * min(1.0, (step + 1) / plan.warmup_steps)
+    alone = step < plan.rows_share * plan.steps
+    return plan.rows_rate * scale, 0.0 if alone else plan.encoder_rate * scale
 
 
 def right_one(found: Tensor, wanted: Tensor) -> Tensor:

@@ -125,6 +125,7 @@ def _taught(
         lessons,
         recipe.training,
         embeddings=embeddings,
+        below=teacher.model.transformer,
         tokenizer=tokenizer,
         held_out=material.held_out[-MEASURED_PAIRS:],
         folder=work,

@@ -33,6 +33,15 @@ def write_overlay(folder: Path, *, rows: Tensor, transformer: nn.Module, below: 
     save_file(tensors, folder / OVERLAY_WEIGHTS)
 
 
+@torch.no_grad()
+def pull_back(transformer: nn.Module, below: nn.Module, *, share: float) -> None:
+    """Move the weights that both have `share` of the way from `transformer` to `below`."""
+    before = below.state_dict()
+    for name, tensor in transformer.state_dict().items():
+        if name in before and tensor.is_floating_point() and tensor.shape == before[name].shape:
+            tensor.lerp_(before[name], share)
+
+
 def apply_overlay(transformer: nn.Module, folder: Path) -> None:
     """Append the rows and put the changed weights in place, in float32."""
     tensors = load_file(folder / OVERLAY_WEIGHTS)

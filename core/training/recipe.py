@@ -60,10 +60,12 @@ class DistilPlan:
     """Settings of one distillation.
 
     A step reads at most `batch_tokens` tokens, padding included. The first `rows_share` of the
-    steps trains the new rows alone, then everything but the base's own rows. `replay_share` of the
-    texts are English ones. `similarity` weighs the contrastive loss, `soft_similarity` the
-    divergence of the student's similarities from the teacher's, both over the batch's targets and
-    `pool` others at the inverse temperature `scale`.
+    steps trains the new rows alone, the others everything but the base's own rows. At the end the
+    encoder's weights are moved `pull_back` of the way towards what they were: English stays nearer
+    to the teacher, and Chinese loses next to nothing (Wortsman et al. 2022, arXiv:2109.01903).
+    `replay_share` of the texts are English ones. `similarity` weighs the contrastive loss,
+    `soft_similarity` the divergence of the student's similarities from the teacher's, both over the
+    batch's targets and `pool` others at the inverse temperature `scale`.
     """
 
     steps: int = 5000
@@ -77,6 +79,7 @@ class DistilPlan:
     soft_similarity: float = 1.0
     scale: float = 20.0
     pool: int = 4096
+    pull_back: float = 0.2
     max_length: int = 64
     gradient_norm: float = 1.0
     warmup_steps: int = 50
