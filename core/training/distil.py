@@ -7,8 +7,8 @@ how similar the others are to it.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from core.training import checkpoint
 from core.training.batches import to_tensors
 from core.training.checkpoint import Position
 from core.training.encoder import HeadedEncoder
+from core.training.lessons import Lessons
 from core.training.overlay import pull_back
 from core.training.precision import half_precision
 from core.training.recipe import DistilPlan, ParallelPair
@@ -36,18 +37,6 @@ DRAWN = 4096
 EVALUATE_EVERY = 250
 # Targets nearer than this to the right one are no negatives: they say the same.
 SAME = 0.92
-
-
-@dataclass(frozen=True)
-class Lessons:
-    """Token ids of n texts, the row of each one's target, and how often to draw it; token ids of
-    the m English texts, and the teacher's vectors (m, d) of them."""
-
-    ids: Sequence[TokenIds]
-    targets: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    english: Sequence[TokenIds]
-    vectors: Tensor
 
 
 class SplitEmbedding(nn.Module):
@@ -192,6 +181,12 @@ class Distillation:
             )
         return losses
 
+    def _spelled(self, ids: TokenIds, source: np.random.Generator) -> TokenIds:
+        share = self.plan.spelled_share
+        if not share:
+            return ids
+        return spelled_out(ids, self._lessons.spelled, source.random(len(ids)) < share)
+
     def _batches(self) -> Iterator[tuple[list[TokenIds], NDArray[np.int64]]]:
         """Batches without end, the same ones for the same seed."""
         lessons, plan = self._lessons, self.plan
@@ -202,7 +197,8 @@ class Distillation:
             source = np.random.default_rng([plan.seed, 0, chunk])
             drawn = source.choice(len(shares), size=DRAWN, p=shares)
             taught, english = drawn[replayed:], lessons.targets[drawn[:replayed]]
-            ids = [lessons.ids[row] for row in taught] + [lessons.english[row] for row in english]
+            ids = [self._spelled(lessons.ids[row], source) for row in taught]
+            ids += [lessons.english[row] for row in english]
             targets = np.concatenate([lessons.targets[taught], english])
             # Batches of equal lengths would never mix short texts with long ones at the border.
             lengths = np.array([len(row) for row in ids]) + source.random(len(ids)) * 2
@@ -211,6 +207,16 @@ class Distillation:
                 rows = batches[number]
                 yield [ids[row] for row in rows], targets[rows]
             chunk += 1
+
+
+def spelled_out(
+    ids: TokenIds, spelled: Mapping[int, TokenIds], chosen: NDArray[np.bool_]
+) -> TokenIds:
+    """The ids with the characters of a word in its place wherever `chosen` (n,) says so."""
+    found: list[int] = []
+    for number, one in zip(ids, chosen.tolist(), strict=True):
+        found += spelled.get(number, (number,)) if one else (number,)
+    return found
 
 
 def rates(plan: DistilPlan, step: int) -> tuple[float, float]:

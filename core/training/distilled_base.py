@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch.nn import functional
 
@@ -26,8 +25,9 @@ from core.models.text_model import TOKENIZER
 from core.models.tokens import TextTokenizer
 from core.progress import say
 from core.training.code import code_revision
-from core.training.distil import Distillation, Lessons, SplitEmbedding, translation_top_1
+from core.training.distil import Distillation, SplitEmbedding, translation_top_1
 from core.training.encoder import HeadedEncoder, load_encoder, tokenizer_file_of
+from core.training.lessons import lessons_of
 from core.training.overlay import WORD_EMBEDDINGS, write_overlay
 from core.training.recipe import (
     Material,
@@ -37,11 +37,10 @@ from core.training.recipe import (
     read_material,
     read_recipe,
 )
-from core.training.teacher import Teacher, pooled_vectors, teacher_vectors
+from core.training.teacher import Teacher, pooled_vectors
 from core.training.vocabulary import (
     Pieces,
     choose_pieces,
-    emoji_name,
     extended_tokenizer,
     initial_rows,
 )
@@ -118,7 +117,9 @@ def _taught(
     teacher = Teacher(
         load_encoder(below, {}, dropout=0.0).to(device), TextTokenizer(original, max_length=length)
     )
-    lessons = _lessons(material, pieces, tokenizer, teacher, folder=work, device=device)
+    lessons = lessons_of(
+        material, pieces, tokenizer, teacher, extended=extended, folder=work, device=device
+    )
     student, embeddings = _student(below, material, pieces, original)
     run = Distillation(
         student,
@@ -184,38 +185,6 @@ def measure(
         "translation_top_1": translation_top_1(found["text"] @ found["english"].T),
         "english_cosine": float((found["english"] * found["teacher"]).sum(dim=1).mean()),
     }
-
-
-def _lessons(
-    material: Material,
-    pieces: Pieces,
-    tokenizer: TextTokenizer,
-    teacher: Teacher,
-    *,
-    folder: Path,
-    device: torch.device,
-) -> Lessons:
-    pairs = [(pair, source.weight) for source, found in material.sources for pair in found]
-    pairs += [(ParallelPair(one, emoji_name(one)), 1.0) for one in pieces.emoji]
-    ids = tokenizer([pair.text for pair, _ in pairs]).ids
-    place: dict[str, int] = {}
-    targets = [place.setdefault(pair.english, len(place)) for pair, _ in pairs]
-    english = tokenizer(list(place)).ids
-    # A text that was cut no longer says what its translation says.
-    whole = [
-        len(ids[row]) < tokenizer.max_length and len(english[target]) < tokenizer.max_length
-        for row, target in enumerate(targets)
-    ]
-    rows = [row for row, kept in enumerate(whole) if kept]
-    say(f"{len(rows)} pairs of {len(pairs)} are short enough, with {len(place)} translations")
-    vectors = teacher_vectors(teacher, list(place), folder=folder / "teacher", device=device)
-    return Lessons(
-        [ids[row] for row in rows],
-        np.array([targets[row] for row in rows], dtype=np.int64),
-        np.array([pairs[row][1] for row in rows]),
-        english,
-        vectors,
-    )
 
 
 def _student(

@@ -63,9 +63,11 @@ class DistilPlan:
     steps trains the new rows alone, the others everything but the base's own rows. At the end the
     encoder's weights are moved `pull_back` of the way towards what they were: English stays nearer
     to the teacher, and Chinese loses next to nothing (Wortsman et al. 2022, arXiv:2109.01903).
-    `replay_share` of the texts are English ones. `similarity` weighs the contrastive loss,
-    `soft_similarity` the divergence of the student's similarities from the teacher's, both over the
-    batch's targets and `pool` others at the inverse temperature `scale`.
+    `replay_share` of the texts are English ones. A word of a text is spelled out in its characters
+    with the probability `spelled_share` (subword regularization, Kudo 2018, arXiv:1804.10959), so
+    that these learn too and words that are no pieces are understood. `similarity` weighs the
+    contrastive loss, `soft_similarity` the divergence of the student's similarities from the
+    teacher's, both over the batch's targets and `pool` others at the inverse temperature `scale`.
     """
 
     steps: int = 5000
@@ -74,6 +76,7 @@ class DistilPlan:
     rows_rate: float = 2e-3
     encoder_rate: float = 2e-4
     replay_share: float = 0.2
+    spelled_share: float = 0.0
     distance: float = 1.0
     similarity: float = 1.0
     soft_similarity: float = 1.0

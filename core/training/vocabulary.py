@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distribution
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,6 +114,16 @@ def extended_tokenizer(base: str, pieces: Pieces) -> str:
     ]
     body["truncation"] = body["padding"] = None
     return json.dumps(body, ensure_ascii=False)
+
+
+def spellings(tokenizer: Path, pieces: Pieces) -> dict[int, list[int]]:
+    """By the id of each new word, the ids of its characters, where all of them are pieces."""
+    vocabulary = Tokenizer.from_file(str(tokenizer)).get_vocab()
+    return {
+        vocabulary[word]: [vocabulary[character] for character in word]
+        for word in pieces.words
+        if all(character in vocabulary for character in word)
+    }
 
 
 def initial_rows(

@@ -20,11 +20,13 @@ from core.models.manifest import Manifest
 from core.models.registry import Registry
 from core.models.text_model import UNSUPPORTED, TextModel
 from core.models.tokens import TextTokenizer
-from core.training.distil import right_one, translation_top_1
+from core.training.distil import rates, right_one, spelled_out, translation_top_1
 from core.training.distilled_base import DistilRequest, distil_base
 from core.training.encoder import load_encoder, tokenizer_file_of
 from core.training.examples import Examples, HeadExamples
+from core.training.overlay import pull_back
 from core.training.plan import Plan
+from core.training.recipe import DistilPlan
 from core.training.teacher import pooled_vectors
 from core.training.text import train_text_model
 
@@ -44,6 +46,7 @@ words = 40
 steps = {steps}
 batch_tokens = 256
 rows_rate = 2e-2
+spelled_share = 0.2
 encoder_rate = 1e-3
 pool = 16
 warmup_steps = 2
@@ -214,6 +217,27 @@ def test_a_killed_run_goes_on_and_ends_the_same(tiny_base: Path, tmp_path: Path)
 def test_the_extended_base_is_not_extended_again(made: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="extended already"):
         distil_base(replace(request(tmp_path / "again", made), steps=1))
+
+
+def test_words_are_spelled_out_where_chosen() -> None:
+    chosen = np.array([True, True, False, True])
+    assert spelled_out([2, 7, 7, 3], {7: [5, 6]}, chosen) == [2, 5, 6, 7, 3]
+
+
+def test_rows_learn_alone_first_and_rates_fall_to_the_end() -> None:
+    plan = DistilPlan(steps=100, rows_share=0.1, warmup_steps=5)
+    found = [rates(plan, step) for step in range(100)]
+    assert {encoder for _, encoder in found[:10]} == {0.0}
+    assert min(encoder for _, encoder in found[10:]) > 0
+    assert found[0][0] < found[4][0]
+    assert [rows for rows, _ in found[5:]] == sorted((rows for rows, _ in found[5:]), reverse=True)
+
+
+def test_pulled_back_weights_lie_between() -> None:
+    student, below = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    expected = 0.75 * student.weight.detach() + 0.25 * below.weight.detach()
+    pull_back(student, below, share=0.25)
+    assert torch.allclose(student.weight, expected)
 
 
 def test_the_right_one_is_not_confused_by_its_doubles() -> None:

@@ -3,7 +3,15 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from core.training.vocabulary import ROW_LENGTH, choose_pieces, initial_rows, word_frequencies
+from core.training.vocabulary import (
+    ROW_LENGTH,
+    Pieces,
+    choose_pieces,
+    extended_tokenizer,
+    initial_rows,
+    spellings,
+    word_frequencies,
+)
 
 DICTIONARY = {
     "退": ["to retreat", "to return"],
@@ -34,6 +42,15 @@ def test_use_in_the_training_text_counts() -> None:
 
 def test_the_frequency_list_is_the_dictionary_of_jieba() -> None:
     assert word_frequencies()["公司"] > 1000
+
+
+def test_a_word_is_spelled_where_its_characters_are_pieces(tiny_base: Path, tmp_path: Path) -> None:
+    pieces = Pieces(("退", "货"), ("退货", "退款"), ())
+    path = tmp_path / "tokenizer.json"
+    base = (tiny_base / "tokenizer.json").read_text(encoding="utf-8")
+    path.write_text(extended_tokenizer(base, pieces), encoding="utf-8")
+    number = Tokenizer.from_file(str(path)).token_to_id
+    assert spellings(path, pieces) == {number("退货"): [number("退"), number("货")]}
 
 
 def test_a_row_starts_as_what_its_glosses_say(tiny_base: Path) -> None:
