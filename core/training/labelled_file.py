@@ -68,6 +68,12 @@ def train_on_file(registry: Registry, request: TrainRequest) -> Mapping[str, obj
     test = EMPTY if request.evaluation is None else read_examples(request.evaluation, **columns)
     share = HELD_OUT_SHARE_LARGE if len(examples) >= LARGE else HELD_OUT_SHARE
     train, held_out = split(examples, share=share, seed=request.seed)
+    if not len(held_out) and not len(test):
+        raise BadInput(
+            f"{len(set(examples.texts))} different texts are too few to measure on any",
+            file=str(request.data),
+            remedy="give more texts, or a file to measure on with --eval",
+        )
     method = _method(request.method, examples)
     outside = request.out_of_scope_label
     head = HeadExamples(train, held_out)

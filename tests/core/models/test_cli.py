@@ -11,6 +11,7 @@ from apps.cli import app
 from core.rows import read_rows, write_rows
 from tests.core.training.test_distil import request
 
+CHINESE = {"退货夹克": "shop", "利润上升": "money"}
 TEXTS = ("return my jacket", "refund my order", "pay with card", "gift card price")
 
 
@@ -77,7 +78,7 @@ def test_predict_says_what_it_cannot_read(home: Path, version: str, tmp_path: Pa
     texts, out = tmp_path / "in.csv", tmp_path / "out.jsonl"
     write_rows(texts, [{"text": "退货 退款"}, {"text": "return my jacket"}])
     done(home, "predict", version, "--input", texts, "--output", out)
-    labels = [row.text("label") for row in read_rows(out)]
+    labels = [row.text("label") for row in read_rows(out, required=("label",))]
     assert labels == ["unsupported_language", "returns"]
 
 
@@ -92,12 +93,20 @@ def test_distil_makes_a_base_that_trains(home: Path, tiny_base: Path, tmp_path: 
     assert told["steps"] == 4
     assert told["bytes"] > 1000  # type: ignore[operator]
     labelled = tmp_path / "zh.csv"
-    rows = [("退货夹克", "shop"), ("利润上升", "money")] * 12
+    rows = [(f"{text}{n}", label) for n in range(12) for text, label in CHINESE.items()]
     write_rows(labelled, [{"text": text, "label": label} for text, label in rows])
     made = done(
         home, "train", "--data", labelled, "--base", output, "--method", "linear",
     )  # fmt: skip
     assert made["metrics"]
+
+
+def test_too_few_different_texts_are_told(home: Path, tiny_base: Path, tmp_path: Path) -> None:
+    labelled = tmp_path / "few.csv"
+    write_rows(labelled, [{"text": t, "label": t} for t in ("return", "refund")] * 12)
+    result = run(home, "train", "--data", labelled, "--base", tiny_base)
+    assert result.exit_code == 2
+    assert "--eval" in result.output
 
 
 def test_distil_names_what_is_missing(home: Path, tiny_base: Path, tmp_path: Path) -> None:
