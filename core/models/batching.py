@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 TokenIds = Sequence[int]
 
 
-def cut_batches(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
+def cut_batches(lengths: Sequence[float], *, budget: int) -> list[list[int]]:
     """Row numbers grouped so that each padded batch holds at most `budget` tokens.
 
     Rows come sorted by length, longest batch first (so that the last batch to finish is short).

@@ -91,6 +91,10 @@ class TextModel:
         """Tokens that the model reads of these texts together, special tokens included."""
         return sum(len(row) for row in self._tokenizer(texts).ids)
 
+    def refused(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of the texts `analyse` would refuse, (texts,), without a pass of the encoder."""
+        return self._refused(self._tokenizer(texts))
+
     def logits(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Raw logits of each head, (texts, labels); calibration is fitted on them."""
         if not texts:

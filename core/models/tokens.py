@@ -59,7 +59,7 @@ class TextTokenizer:
 
     def _unknown(self, row: Sequence[int]) -> float:
         words = len(row) - self._special_tokens
-        if words <= 0:
+        if words <= 0 or self._unreadable.isdisjoint(row):
             return 0.0
         return sum(number in self._unreadable for number in row) / words
 

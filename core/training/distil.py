@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.tensorboard import SummaryWriter
 
-from core.models.batching import TokenIds
+from core.models.batching import TokenIds, cut_batches
 from core.models.tokens import TextTokenizer
 from core.progress import bar
 from core.training import checkpoint
@@ -200,9 +200,9 @@ class Distillation:
             ids = [self._spelled(lessons.ids[row], source) for row in taught]
             ids += [lessons.english[row] for row in english]
             targets = np.concatenate([lessons.targets[taught], english])
-            # Batches of equal lengths would never mix short texts with long ones at the border.
+            # Texts of neighbouring lengths are mixed, so that batches are not of one length each.
             lengths = np.array([len(row) for row in ids]) + source.random(len(ids)) * 2
-            batches = list(_cut(np.argsort(lengths), ids, plan.batch_tokens))
+            batches = cut_batches(lengths.tolist(), budget=plan.batch_tokens)
             for number in source.permutation(len(batches)):
                 rows = batches[number]
                 yield [ids[row] for row in rows], targets[rows]
@@ -242,15 +242,3 @@ def translation_top_1(similarities: Tensor) -> float:
     there = (similarities.argmax(dim=1) == own).float().mean()
     back = (similarities.argmax(dim=0) == own).float().mean()
     return float((there + back) / 2)
-
-
-def _cut(order: NDArray[np.int64], ids: Sequence[TokenIds], budget: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    longest = 0
-    for row in order.tolist():
-        longest = max(longest, len(ids[row]))
-        if batch and longest * (len(batch) + 1) > budget:
-            yield batch
-            batch, longest = [], len(ids[row])
-        batch.append(row)
-    yield batch

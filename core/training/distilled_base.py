@@ -106,16 +106,15 @@ def _taught(
 ) -> Distillation:
     """Train, and write tokenizer and weights into `staging`."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    original = tokenizer_file_of(below, work)
-    pieces = _pieces(recipe, material, original.read_text(encoding="utf-8"))
+    file = tokenizer_file_of(below, work)
+    original = file.read_text(encoding="utf-8")
+    pieces = _pieces(recipe, material, original)
     extended = staging / TOKENIZER
-    extended.write_text(
-        extended_tokenizer(original.read_text(encoding="utf-8"), pieces), encoding="utf-8"
-    )
+    extended.write_text(extended_tokenizer(original, pieces), encoding="utf-8")
     length = recipe.training.max_length
     tokenizer = TextTokenizer(extended, max_length=length)
     teacher = Teacher(
-        load_encoder(below, {}, dropout=0.0).to(device), TextTokenizer(original, max_length=length)
+        load_encoder(below, {}, dropout=0.0).to(device), TextTokenizer(file, max_length=length)
     )
     lessons = lessons_of(
         material, pieces, tokenizer, teacher, extended=extended, folder=work, device=device
@@ -188,13 +187,12 @@ def measure(
 
 
 def _student(
-    below: BaseModel, material: Material, pieces: Pieces, original: Path
+    below: BaseModel, material: Material, pieces: Pieces, original: str
 ) -> tuple[HeadedEncoder, SplitEmbedding]:
     """The encoder with the new rows in place, and these rows."""
     student = load_encoder(below, {}, dropout=0.0)
     known = student.transformer.get_parameter(WORD_EMBEDDINGS).detach()
-    base = original.read_text(encoding="utf-8")
-    new = initial_rows(pieces, material.dictionary, base=base, rows=known.numpy())
+    new = initial_rows(pieces, material.dictionary, base=original, rows=known.numpy())
     embeddings = SplitEmbedding(known, torch.from_numpy(new))
     student.transformer.get_submodule("embeddings").word_embeddings = embeddings
     return student, embeddings

@@ -4,10 +4,7 @@ import torch
 
 
 def half_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 products where the machine has them, float32 elsewhere; weights stay in float32.
-
-    Measured on two cores with AVX-512 BF16: a training step took a third of its time in float32.
-    """
+    """bfloat16 products where the machine has them, float32 elsewhere; weights stay in float32."""
     # torch has no public way to ask.
     has = device.type != "cpu" or torch.cpu._is_avx512_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=has)

@@ -114,13 +114,14 @@ def inference_router(models: Models, *, version: str) -> APIRouter:
         chosen = _model_with_heads(models, model)
         name = _head(chosen, head)
         with admission.of(len(texts)):
-            analysis = chosen.analyse(texts)
-            scores = analysis.probabilities[name]
             if request.raw_scores:
-                scores = chosen.logits(texts)[name]
+                scores, refused = chosen.logits(texts)[name], chosen.refused(texts)
+            else:
+                analysis = chosen.analyse(texts)
+                scores, refused = analysis.probabilities[name], analysis.refused
         predictions = [
-            [REFUSED] if refused else _ranked(chosen.labels(name), row)
-            for row, refused in zip(scores, analysis.refused, strict=True)
+            [REFUSED] if unreadable else _ranked(chosen.labels(name), row)
+            for row, unreadable in zip(scores, refused, strict=True)
         ]
         return predictions[0] if single else predictions
 
