@@ -4,6 +4,7 @@ import string
 from pathlib import Path
 
 import pytest
+from hypothesis import strategies
 
 from core.models.registry import Registry
 from core.models.text_model import TextModel
@@ -16,6 +17,12 @@ do does want need send back return refund order parcel jacket shoes size late br
 price profit rises falls jumps beats misses loss narrows shares company bank guidance cut record
 revenue video cooking travel science music game history how learn watch story film
 """
+
+
+def pytest_collection_finish() -> None:
+    """Hypothesis makes its table of all characters on first use, a second or more on a new
+    machine, which it would count as slow input of whichever test comes first."""
+    strategies.text().validate()
 
 
 @pytest.fixture(scope="session")
