@@ -108,8 +108,6 @@ class Distillation:
             advance(self.position.step)
             remaining = islice(self._batches(), self.position.step, plan.steps)
             for texts, targets in remaining:
-                if self.position.step == plan.settles_at:
-                    self._move_back()
                 losses = self._step(texts, targets)
                 advance(1)
                 now = time.monotonic()
@@ -128,13 +126,9 @@ class Distillation:
                         self._checkpoint, self.position, self.student, self._optimizer, None
                     )
                     saved = time.monotonic()
-        if plan.settles_at == plan.steps:
-            self._move_back()
+        pull_back(self.student.transformer, self._below, share=plan.pull_back)
         self.student.eval()
         return self.student
-
-    def _move_back(self) -> None:
-        pull_back(self.student.transformer, self._below, share=self.plan.pull_back)
 
     def top_1(self) -> float:
         """Share of the held-out texts whose own translation is the nearest, both ways' mean."""
@@ -226,16 +220,11 @@ def spelled_out(
 
 
 def rates(plan: DistilPlan, step: int) -> tuple[float, float]:
-    """Learning rates of the new rows and of the encoder: a warm-up, then linear decay, the
-    encoder's to the step where the rows settle. It is 0 while the rows learn alone."""
-    warm = min(1.0, (step + 1) / plan.warmup_steps)
-    alone = step < plan.rows_share * plan.steps or step >= plan.settles_at
-    encoder_rate = plan.encoder_rate * warm * _left(step, plan.settles_at)
-    return plan.rows_rate * warm * _left(step, plan.steps), 0.0 if alone else encoder_rate
-
-
-def _left(step: int, steps: int) -> float:
-    return max(0.02, 1 - step / max(1, steps))
+    """Learning rates of the new rows and of the encoder: a warm-up, then linear decay. The
+    encoder's is 0 while the rows learn alone."""
+    scale = max(0.02, 1 - step / plan.steps) * min(1.0, (step + 1) / plan.warmup_steps)
+    alone = step < plan.rows_share * plan.steps
+    return plan.rows_rate * scale, 0.0 if alone else plan.encoder_rate * scale
 
 
 def right_one(found: Tensor, wanted: Tensor) -> Tensor:

@@ -60,10 +60,9 @@ class DistilPlan:
     """Settings of one distillation.
 
     A step reads at most `batch_tokens` tokens, padding included. The first `rows_share` of the
-    steps trains the new rows alone, the others everything but the base's own rows. Then the
+    steps trains the new rows alone, the others everything but the base's own rows. At the end the
     encoder's weights are moved `pull_back` of the way towards what they were: English stays nearer
-    to the teacher, and Chinese loses little (Wortsman et al. 2022, arXiv:2109.01903). In the last
-    `settle_share` of the steps the new rows alone learn again, to fit the weights moved back.
+    to the teacher, and Chinese loses next to nothing (Wortsman et al. 2022, arXiv:2109.01903).
     `replay_share` of the texts are English ones. A word of a text is spelled out in its characters
     with the probability `spelled_share` (subword regularization, Kudo 2018, arXiv:1804.10959), so
     that these learn too and words that are no pieces are understood. `similarity` weighs the
@@ -84,17 +83,11 @@ class DistilPlan:
     scale: float = 20.0
     pool: int = 4096
     pull_back: float = 0.2
-    settle_share: float = 0.0
     max_length: int = 64
     gradient_norm: float = 1.0
     warmup_steps: int = 50
     seed: int = 0
     checkpoint_seconds: float = 60.0
-
-    @property
-    def settles_at(self) -> int:
-        """The step before which the weights are moved back; `steps` where nothing settles."""
-        return self.steps - round(self.settle_share * self.steps)
 
 
 @dataclass(frozen=True)
