@@ -25,7 +25,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 
 @dataclass(frozen=True)
 class Company:
-    """A company that is watched.
+    """A company that is watched; `country` is that of its listing (ISO 3166), empty if unknown.
 
     `ambiguous` are aliases that are also plain words (such as "Apex"): they count only where a
     word of `context` or another name of the company stands in the same text.
@@ -40,6 +40,7 @@ class Company:
     aliases_zh: tuple[str, ...] = ()
     ambiguous: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
+    country: str = ""
 
     def names(self) -> tuple[str, ...]:
         """Every spelling that may stand in a text, the ticker with and without its dollar sign."""
@@ -57,7 +58,7 @@ class Mention:
 
 
 def read_companies(path: Path) -> tuple[Company, ...]:
-    """The watched companies of a file with columns id, name_en, name_zh, ticker, sector,
+    """The watched companies of a file with columns id, name_en, name_zh, ticker, sector, country,
     aliases_en, aliases_zh, ambiguous, context; raises `BadInput`."""
     companies = []
     seen: set[str] = set()
@@ -68,6 +69,7 @@ def read_companies(path: Path) -> tuple[Company, ...]:
             name_zh=row.text("name_zh"),
             ticker=row.text("ticker"),
             sector=row.text("sector"),
+            country=row.text("country"),
             aliases_en=_names(row.values.get("aliases_en")),
             aliases_zh=_names(row.values.get("aliases_zh")),
             ambiguous=frozenset(_names(row.values.get("ambiguous"))),
@@ -108,11 +110,15 @@ class Dictionary:
         """The companies in a document, the most relevant first; equal ones in order of mention."""
         headline = self._spans(title)
         text = self._spans(body)
-        words = frozenset(_WORD.findall(f"{title} {body}".lower()))
+        whole = f"{title} {body}".lower()
+        words = frozenset(_WORD.findall(whole))
         sure = {company for _, name, company in (*headline, *text) if self._is_sure(name, company)}
 
         def holds(company: str) -> bool:
-            return company in sure or bool(self.companies[company].context & words)
+            return company in sure or any(
+                word in words if word.isascii() else word in whole
+                for word in self.companies[company].context
+            )
 
         first_stop = _first_stop(body)
         found: dict[str, list[tuple[int, str]]] = {}
@@ -174,11 +180,12 @@ def _is_latin(character: str) -> bool:
 
 
 def _case_fits(name: str, found: str, company: str, dictionary: Dictionary) -> bool:
-    """A ticker is written in capitals; an alias that is a plain word starts with one."""
+    """A ticker is written in capitals; an alias that is a plain word starts with one where its
+    script has them."""
     owner = dictionary.companies[company]
     if name == owner.ticker:
         return found == name
-    return name not in owner.ambiguous or found[:1].isupper()
+    return name not in owner.ambiguous or not found[:1].islower()
 
 
 def _first_stop(body: str) -> int:

@@ -24,7 +24,7 @@ def read_frames(folder: Path, *, seed: int) -> tuple[Pattern, ...]:
     patterns: list[Pattern] = []
     for language in ("en", "zh"):
         lines = (folder / f"frames.{language}.txt").read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line and not line.startswith("#")]
+        kept = [line for line in lines if line and not line.startswith("# ")]
         for place, line in enumerate(kept, start=1):
             topic, text = line.split("|")
             for sentiment, filled in _moves(text, words[language], rng):

@@ -1,58 +1,56 @@
-"""A simulated month of stories about invented companies: who is written about, when, and how.
+"""Simulated months of stories about invented companies: who is written about, when, and how.
 
 Nothing here looks at what the detectors do: coverage, hours, moods and events are drawn from a
 seeded generator; the constants are those of a plausible mid-sized news feed.
 """
 
+import json
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from apps.monitor.companies import Company
-from apps.monitor.wording import Parts, Pattern, fill
+from apps.monitor.wording import Contrast, Parts, Pattern, fill
+from core.rows import parse_time
 
 START = datetime(2025, 9, 1, tzinfo=UTC)
-DAYS = 30
+DAYS = 90
 SHARES = {"positive": 0.27, "neutral": 0.47, "negative": 0.26}
 # Share of a day's news in each hour (UTC), and of a usual weekday's on each day of the week.
 HOURS = (2, 2, 2, 3, 4, 7, 10, 11, 9, 8, 7, 8, 9, 10, 9, 8, 7, 6, 5, 5, 5, 4, 3, 2)
 WEEKDAYS = (1.0, 1.05, 1.1, 1.1, 0.95, 0.3, 0.35)
-SECTOR_DAYS = 24
+SECTOR_DAYS = 72
 CHINESE_SHARE = {True: 0.55, False: 0.1}
-CHINESE_COMPANIES = frozenset(
-    {
-        "donglu-airlines",
-        "haorui-dairy",
-        "jinghai-battery",
-        "lanxi-ceramics",
-        "mingyue-electronics",
-        "qinghe-pharma",
-        "ruichuan-auto",
-        "tianbo-express",
-        "xinlan-bank",
-        "yunzhou-property",
-        "zhenghe-display",
-    }
-)
 RESULT_TOPICS = ("earnings", "guidance", "market_move")
 
 
 @dataclass(frozen=True)
 class Shock:
     """A planted event: `per_hour` extra stories on the average of its first half, fading over
-    `hours`; the smaller `onset` is below one, the more of them come at once."""
+    `hours`; the smaller `onset` is below one, the more of them come at once. `chinese` is the share
+    of Chinese ones."""
 
     company: str
     start: datetime
     hours: float
-    kind: str
     per_hour: float
     moods: Mapping[str, float]
     topics: tuple[str, ...]
-    chinese: float = 0.1
-    onset: float = 0.65
+    chinese: float
+    onset: float
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A source that sends nothing for a time."""
+
+    source: str
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True)
@@ -66,55 +64,28 @@ class Story:
     shock: bool
 
 
-SHOCKS = (
-    Shock(
-        "fenwright-motors",
-        START + timedelta(days=8, hours=13, minutes=20),
-        10,
-        "product_recall",
-        6.0,
-        {"negative": 0.8, "neutral": 0.2},
-        ("product", "regulation", "market_move"),
-    ),
-    Shock(
-        "eastquay-bank",
-        START + timedelta(days=14, hours=6, minutes=40),
-        30,
-        "funding_strain",
-        2.6,
-        {"negative": 0.72, "neutral": 0.28},
-        ("credit", "market_move", "earnings"),
-        onset=1.0,
-    ),
-    Shock(
-        "glasswing-optics",
-        START + timedelta(days=18, hours=9, minutes=5),
-        8,
-        "takeover_bid",
-        5.5,
-        {"positive": 0.75, "neutral": 0.25},
-        ("m_and_a", "market_move", "product"),
-    ),
-    Shock(
-        "tianbo-express",
-        START + timedelta(days=21, hours=2, minutes=30),
-        9,
-        "accounting_probe",
-        5.5,
-        {"negative": 0.75, "neutral": 0.25},
-        ("regulation", "management", "litigation"),
-        0.7,
-    ),
-    Shock(
-        "larkfield-telecom",
-        START + timedelta(days=25, hours=21, minutes=45),
-        9,
-        "data_breach",
-        5.0,
-        {"negative": 0.8, "neutral": 0.2},
-        ("cyber", "litigation", "market_move"),
-    ),
-)
+def read_plan(folder: Path) -> tuple[tuple[Shock, ...], tuple[Outage, ...]]:
+    """What is planted in the stream: `shocks.json` and `outages.json` of `folder`."""
+    shocks = json.loads((folder / "shocks.json").read_text(encoding="utf-8"))
+    outages = json.loads((folder / "outages.json").read_text(encoding="utf-8"))
+    return tuple(_shock(each) for each in shocks), tuple(
+        Outage(each["source"], parse_time(each["start"]), parse_time(each["end"]))
+        for each in outages
+    )
+
+
+def _shock(each: Mapping[str, Any]) -> Shock:
+    start = parse_time(each["start"])
+    return Shock(
+        company=each["company"],
+        start=start,
+        hours=(parse_time(each["end"]) - start) / timedelta(hours=1),
+        per_hour=each["per_hour"],
+        moods=each["moods"],
+        topics=tuple(each["topics"]),
+        chinese=each["chinese"],
+        onset=each["onset"],
+    )
 
 
 class Newsroom:
@@ -127,20 +98,24 @@ class Newsroom:
         companies: Sequence[Company],
         parts: Parts,
         rng: random.Random,
+        shocks: Sequence[Shock] = (),
     ) -> None:
         self.rng = rng
+        self._shocks = shocks
         self._patterns = patterns
         self._companies = companies
         self._parts = parts
 
     def stories(self, *, originals: int) -> list[Story]:
         """About `originals` background stories and those of the shocks, by time."""
-        found = [*self._background(originals), *self._shocks()]
+        found = [*self._background(originals), *self._planted()]
         return sorted(found, key=lambda story: story.at)
 
-    def headline(self, pattern: Pattern, company: Company) -> str:
-        """The pattern filled for a company; the other company named in it is another one."""
-        return self._fill(pattern.text, company, pattern.language)
+    def headline(
+        self, pattern: Pattern | Contrast, company: Company, *, other: Company | None = None
+    ) -> str:
+        """The pattern filled for a company; the other one named in it is `other`, or any."""
+        return self._fill(pattern.text, company, pattern.language, other=other)
 
     def _background(self, originals: int) -> Iterator[Story]:
         rng = self.rng
@@ -187,12 +162,12 @@ class Newsroom:
             "neutral": SHARES["neutral"],
             "negative": SHARES["negative"] * math.exp(-tilt),
         }
-        chinese = CHINESE_SHARE[company.id in CHINESE_COMPANIES]
+        chinese = CHINESE_SHARE[company.country == "CN"]
         return self._write(at, company, moods, topics, chinese=chinese, shock=False)
 
-    def _shocks(self) -> Iterator[Story]:
+    def _planted(self) -> Iterator[Story]:
         by_id = {company.id: company for company in self._companies}
-        for shock in SHOCKS:
+        for shock in self._shocks:
             for _ in range(self._poisson(shock.per_hour * shock.hours * 0.55)):
                 seconds = round(shock.hours * 3600 * self.rng.betavariate(shock.onset, 1.8))
                 yield self._write(
@@ -236,12 +211,14 @@ class Newsroom:
         title = self._fill(pattern.text, company, language)
         return Story(at, title, body, language, shock)
 
-    def _fill(self, text: str, company: Company, language: str) -> str:
-        other = self.rng.choice([each for each in self._companies if each.id != company.id])
+    def _fill(
+        self, text: str, company: Company, language: str, *, other: Company | None = None
+    ) -> str:
+        anyone = [each for each in self._companies if each.id != company.id]
         return fill(
             text,
             company=company,
-            other=other,
+            other=other or self.rng.choice(anyone),
             language=language,
             parts=self._parts,
             rng=self.rng,

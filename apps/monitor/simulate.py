@@ -2,13 +2,13 @@
 
     python -m apps.monitor.simulate data/monitor
 
-`headlines.jsonl` fills every pattern a few times and splits by pattern. `stream.jsonl.gz` is a
-month of news in order of arrival, with wire copies, corrections, late arrivals and five planted
-shocks; what the shocks are stands in `shocks.json` alone.
+`headlines.jsonl` fills every pattern a few times and splits by pattern, and so does
+`contrasts.jsonl` with those of two companies. `stream.jsonl.gz` is three months of news in order of
+arrival, with wire copies, corrections, late arrivals, sources that fall silent (`outages.json`) and
+the planted shocks of `shocks.json`.
 """
 
 import argparse
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,15 +17,23 @@ from pathlib import Path
 from apps.monitor.companies import Company, read_companies
 from apps.monitor.duplicates import resembling_groups
 from apps.monitor.frames import read_frames
-from apps.monitor.newsroom import SHOCKS, Newsroom, Story
-from apps.monitor.wording import Parts, Pattern, read_parts, read_patterns
+from apps.monitor.newsroom import Newsroom, Outage, Shock, Story, read_plan
+from apps.monitor.wording import (
+    Contrast,
+    Parts,
+    Pattern,
+    read_contrasts,
+    read_parts,
+    read_patterns,
+)
 from core.rows import write_rows
 
 SEED = 20261001
-DOCUMENTS = 8000
-ORIGINALS = 5850
-FILLS = {"en": 3, "zh": 2}
+DOCUMENTS = 30_000
+ORIGINALS = 21_900
+FILLS = 4
 FRAME_FILLS = 1
+CONTRAST_FILLS = 2
 HELD_OUT_SHARE = 0.2
 SAME_WORDING = 0.5
 COPIES = (0, 1, 2, 3, 5)
@@ -52,15 +60,35 @@ def headlines(
     held_out = _held_out(patterns, rng)
     for pattern in patterns:
         fitting = [company for company in companies if pattern.fits(company)]
-        wanted = FRAME_FILLS if pattern.is_frame else FILLS[pattern.language]
-        for company in rng.sample(fitting, min(wanted, len(fitting))):
+        wanted = FRAME_FILLS if pattern.is_frame else FILLS
+        chosen = rng.sample(fitting, min(wanted, len(fitting)))
+        for text in dict.fromkeys(newsroom.headline(pattern, company) for company in chosen):
             yield {
-                "text": newsroom.headline(pattern, company),
+                "text": text,
                 "language": pattern.language,
                 "sentiment": pattern.sentiment,
                 "topic": pattern.topic,
                 "group": pattern.group,
                 "split": "held_out" if pattern.group in held_out else "train",
+            }
+
+
+def contrasts(
+    patterns: Sequence[Contrast], companies: Sequence[Company], parts: Parts
+) -> Iterator[dict[str, object]]:
+    """Labelled rows about two companies: the sentiment of each. Alike patterns of both languages
+    have neighbouring places in their files, so the split is by place."""
+    rng = random.Random(SEED + 2)
+    newsroom = Newsroom([], companies=companies, parts=parts, rng=rng)
+    for contrast in patterns:
+        for first, second in (rng.sample(companies, 2) for _ in range(CONTRAST_FILLS)):
+            yield {
+                "text": newsroom.headline(contrast, first, other=second),
+                "language": contrast.language,
+                "topic": contrast.topic,
+                "companies": {first.id: contrast.first, second.id: contrast.second},
+                "group": contrast.group,
+                "split": "held_out" if contrast.place % 5 == 0 else "train",
             }
 
 
@@ -90,11 +118,16 @@ def _held_out(patterns: Sequence[Pattern], rng: random.Random) -> set[str]:
 
 
 def stream(
-    patterns: Sequence[Pattern], companies: Sequence[Company], parts: Parts
+    patterns: Sequence[Pattern],
+    companies: Sequence[Company],
+    parts: Parts,
+    *,
+    shocks: Sequence[Shock],
+    outages: Sequence[Outage],
 ) -> list[dict[str, str]]:
     """`DOCUMENTS` rows in order of arrival."""
     rng = random.Random(SEED + 1)
-    newsroom = Newsroom(patterns, companies=companies, parts=parts, rng=rng)
+    newsroom = Newsroom(patterns, companies=companies, parts=parts, rng=rng, shocks=shocks)
     arrivals: list[tuple[datetime, bool, dict[str, str]]] = []
     for story in newsroom.stories(originals=ORIGINALS):
         for printed, at, title, body, source in _printings(story, parts.sources, rng):
@@ -113,8 +146,14 @@ def stream(
                 "url": "",
                 "language": story.language if marked else "",
             }
-            arrivals.append((arrived, printed == 0 or story.shock, row))
+            if not any(_silent(outage, str(source["id"]), at, arrived) for outage in outages):
+                arrivals.append((arrived, printed == 0 or story.shock, row))
     return _numbered(arrivals, rng)
+
+
+def _silent(outage: Outage, source: str, at: datetime, arrived: datetime) -> bool:
+    """Whether a document falls into an outage: not printed then, or lost on its way."""
+    return source == outage.source and at < outage.end and arrived >= outage.start
 
 
 def _printings(
@@ -170,19 +209,6 @@ def _numbered(
     return rows
 
 
-def truth() -> list[dict[str, str]]:
-    """The planted shocks as `shocks.json` has them."""
-    return [
-        {
-            "company": shock.company,
-            "start": shock.start.isoformat().replace("+00:00", "Z"),
-            "end": (shock.start + timedelta(hours=shock.hours)).isoformat().replace("+00:00", "Z"),
-            "kind": shock.kind,
-        }
-        for shock in SHOCKS
-    ]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
@@ -191,8 +217,10 @@ def main() -> None:
     frames = read_frames(folder, seed=SEED)
     companies = read_companies(folder / "companies.jsonl")
     write_rows(folder / "headlines.jsonl", headlines((*patterns, *frames), companies, parts))
-    write_rows(folder / "stream.jsonl.gz", stream(patterns, companies, parts))
-    (folder / "shocks.json").write_text(json.dumps(truth(), indent=1) + "\n", encoding="utf-8")
+    write_rows(folder / "contrasts.jsonl", contrasts(read_contrasts(folder), companies, parts))
+    shocks, outages = read_plan(folder)
+    rows = stream(patterns, companies, parts, shocks=shocks, outages=outages)
+    write_rows(folder / "stream.jsonl.gz", rows)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from apps.monitor.companies import Company
 from apps.monitor.figures import figures, year_before
 
+LANGUAGES = ("en", "zh")
 SENTIMENTS = ("positive", "neutral", "negative")
 TOPICS = (
     "earnings",
@@ -63,6 +64,19 @@ class Pattern:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """A headline about two companies: the sentiment of `{c}` first, then that of `{c2}`."""
+
+    group: str
+    place: int
+    language: str
+    first: str
+    second: str
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Parts:
     """Names, places and sector goods by language; `lists` are word lists by name."""
 
@@ -82,15 +96,28 @@ class Parts:
 def read_patterns(folder: Path) -> tuple[Pattern, ...]:
     """All patterns of `folder`; a group id is the language and the line's place in its file."""
     found = []
-    for language in ("en", "zh"):
-        lines = (folder / f"patterns.{language}.txt").read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if line and not line.startswith("#")]
-        for place, line in enumerate(kept, start=1):
+    for language in LANGUAGES:
+        for place, line in enumerate(_lines(folder / f"patterns.{language}.txt"), start=1):
             sentiment, topic, text, *sectors = line.split("|")
             only = frozenset(sectors[0].split(",")) if sectors else frozenset()
             group = f"{language}-{place:03d}"
             found.append(Pattern(group, language, sentiment, topic, text, only))
     return tuple(found)
+
+
+def read_contrasts(folder: Path) -> tuple[Contrast, ...]:
+    """The patterns of two companies; a group id is the language and the line's place."""
+    return tuple(
+        Contrast(f"{language}-c{place:03d}", place, language, *line.split("|"))
+        for language in LANGUAGES
+        for place, line in enumerate(_lines(folder / f"contrasts.{language}.txt"), start=1)
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    """Without empty ones and the comment at the top."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("# ")]
 
 
 def read_parts(folder: Path) -> Parts:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,15 +32,27 @@ AFTER_LATIN = re.compile(r"(?<=[A-Za-z0-9])(?=[一-鿿])")
 Video = dict[str, object]
 
 
-def videos(folder: Path, *, seed: int) -> list[Video]:
-    """600 videos from `topics.tsv` and `angles.tsv`: five of the eight forms for every topic.
+@dataclass(frozen=True)
+class Catalogue:
+    """How many videos: the first `topics` of each category, each in `kept` of the category's first
+    `forms`. There are 36 topics and 14 forms of each."""
+
+    topics: int = 10
+    forms: int = 8
+    kept: int = 5
+
+
+def videos(folder: Path, *, seed: int, catalogue: Catalogue = Catalogue()) -> list[Video]:
+    """Videos from `topics.tsv` and `angles.tsv`: 600 by default.
 
     Deterministic for a seed; ordered and numbered by the time of publication.
     """
     topics = list(read_rows(folder / "topics.tsv", required=("topic", "category")))
     angles = list(read_rows(folder / "angles.tsv", required=("title", "category")))
     rng = np.random.default_rng(seed)
-    pairs = [pair for category in CATEGORY_ZH for pair in _pairs(topics, angles, category)]
+    pairs = [
+        pair for category in CATEGORY_ZH for pair in _pairs(topics, angles, category, catalogue)
+    ]
     seconds = int((CLOSED - OPENED).total_seconds())
     moments = np.sort(rng.integers(0, seconds, size=len(pairs)))
     order = rng.permutation(len(pairs))
@@ -66,15 +79,17 @@ def videos(folder: Path, *, seed: int) -> list[Video]:
     return made
 
 
-def _pairs(topics: Sequence[Row], angles: Sequence[Row], category: str) -> list[tuple[Row, Row]]:
-    ours = [topic for topic in topics if topic.text("category") == category]
-    forms = [angle for angle in angles if angle.text("category") == category]
-    # 5 and 8 have no common factor, so every topic gets exactly five of the eight forms.
+def _pairs(
+    topics: Sequence[Row], angles: Sequence[Row], category: str, catalogue: Catalogue
+) -> list[tuple[Row, Row]]:
+    ours = [topic for topic in topics if topic.text("category") == category][: catalogue.topics]
+    forms = [angle for angle in angles if angle.text("category") == category][: catalogue.forms]
+    # 5 has no common factor with 8 or 14, so every topic gets exactly `kept` of the forms.
     return [
         (topic, form)
         for row, topic in enumerate(ours)
         for column, form in enumerate(forms)
-        if (5 * column + 3 * row) % 8 < 5
+        if (5 * column + 3 * row) % len(forms) < catalogue.kept
     ]
 
 

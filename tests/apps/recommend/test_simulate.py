@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.recommend.sample_videos import CATEGORY_ZH, videos
+from apps.recommend.sample_videos import CATEGORY_ZH, Catalogue, videos
 from apps.recommend.settings import SAMPLES
 from apps.recommend.simulate import SEED, Scale, simulate, viewers, write
 from core.rows import read_rows
@@ -32,6 +32,14 @@ def test_there_are_six_hundred_different_videos_in_both_languages() -> None:
     assert not any("{" in str(item[field]) for item in items for field in ("title", "title_zh"))
     counts = Counter(str(item["categories"][0]) for item in items)  # type: ignore[index]
     assert counts == dict.fromkeys(CATEGORY_ZH, 50)
+
+
+def test_all_topics_and_forms_give_thousands_of_videos() -> None:
+    items = videos(SAMPLES, seed=SEED, catalogue=Catalogue(topics=36, forms=14, kept=12))
+    assert len(items) == 36 * 12 * len(CATEGORY_ZH) == 5184
+    for field in ("title", "title_zh", "description", "description_zh"):
+        assert len({item[field] for item in items}) == len(items), field
+    assert not any("{" in str(item[field]) for item in items for field in ("title", "title_zh"))
 
 
 def test_the_events_of_the_first_viewers_come_out_again() -> None:
