@@ -14,6 +14,7 @@ app = group(
         "support": "apps.support.cli:app",
         "monitor": "apps.monitor.cli:app",
         "recommend": "apps.recommend.cli:app",
+        "data": "apps.data_cli:app",
         "access": "apps.access_cli:app",
         "bench": "apps.bench_cli:app",
     },

@@ -26,11 +26,15 @@ from apps.monitor.wording import (
     read_parts,
     read_patterns,
 )
+from core.errors import BadInput
 from core.rows import write_rows
 
 SEED = 20261001
 DOCUMENTS = 30_000
-ORIGINALS = 21_900
+# A story is printed more often than this on the average, so that surplus copies can be dropped.
+PRINTINGS = 1.3
+# Stories of result days and shocks, whatever the size of the stream.
+FIXED_STORIES = 1300
 FILLS = 4
 FRAME_FILLS = 1
 CONTRAST_FILLS = 2
@@ -124,12 +128,13 @@ def stream(
     *,
     shocks: Sequence[Shock],
     outages: Sequence[Outage],
+    documents: int = DOCUMENTS,
 ) -> list[dict[str, str]]:
-    """`DOCUMENTS` rows in order of arrival."""
+    """So many rows in order of arrival."""
     rng = random.Random(SEED + 1)
     newsroom = Newsroom(patterns, companies=companies, parts=parts, rng=rng, shocks=shocks)
     arrivals: list[tuple[datetime, bool, dict[str, str]]] = []
-    for story in newsroom.stories(originals=ORIGINALS):
+    for story in newsroom.stories(originals=max(0, round(documents / PRINTINGS) - FIXED_STORIES)):
         for printed, at, title, body, source in _printings(story, parts.sources, rng):
             arrived = at + timedelta(
                 seconds=rng.randrange(5, 90) + 60 * int(source["late_minutes"])
@@ -148,7 +153,7 @@ def stream(
             }
             if not any(_silent(outage, str(source["id"]), at, arrived) for outage in outages):
                 arrivals.append((arrived, printed == 0 or story.shock, row))
-    return _numbered(arrivals, rng)
+    return _numbered(arrivals, documents, rng)
 
 
 def _silent(outage: Outage, source: str, at: datetime, arrived: datetime) -> bool:
@@ -192,13 +197,17 @@ def _misprint_mended(title: str, rng: random.Random) -> str:
 
 
 def _numbered(
-    arrivals: list[tuple[datetime, bool, dict[str, str]]], rng: random.Random
+    arrivals: list[tuple[datetime, bool, dict[str, str]]], documents: int, rng: random.Random
 ) -> list[dict[str, str]]:
-    """Exactly `DOCUMENTS` rows: surplus copies are dropped at random."""
-    surplus = len(arrivals) - DOCUMENTS
+    """Exactly `documents` rows: surplus copies are dropped at random."""
+    surplus = len(arrivals) - documents
     droppable = [place for place, (_, kept, _) in enumerate(arrivals) if not kept]
     if not 0 <= surplus <= len(droppable):
-        raise ValueError(f"{len(arrivals)} documents cannot be cut to {DOCUMENTS}: set ORIGINALS")
+        raise BadInput(
+            f"{len(arrivals)} documents came out, which cannot be cut to {documents}",
+            field="documents",
+            remedy="take another number: it takes 2,500 to show the result days and planted shocks",
+        )
     dropped = set(rng.sample(droppable, surplus))
     kept = [arrival for place, arrival in enumerate(arrivals) if place not in dropped]
     kept.sort(key=lambda arrival: arrival[0])
@@ -209,18 +218,25 @@ def _numbered(
     return rows
 
 
+def write(folder: Path, *, parts: Path | None = None, documents: int = DOCUMENTS) -> int:
+    """Write `headlines.jsonl`, `contrasts.jsonl` and `stream.jsonl.gz`; returns the number of
+    documents. `parts` is the folder of patterns, companies and plan, the same one by default."""
+    source = parts or folder
+    patterns, words = read_patterns(source), read_parts(source)
+    frames = read_frames(source, seed=SEED)
+    companies = read_companies(source / "companies.jsonl")
+    shocks, outages = read_plan(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_rows(folder / "headlines.jsonl", headlines((*patterns, *frames), companies, words))
+    write_rows(folder / "contrasts.jsonl", contrasts(read_contrasts(source), companies, words))
+    rows = stream(patterns, companies, words, shocks=shocks, outages=outages, documents=documents)
+    return write_rows(folder / "stream.jsonl.gz", rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder: Path = parser.parse_args().folder
-    patterns, parts = read_patterns(folder), read_parts(folder)
-    frames = read_frames(folder, seed=SEED)
-    companies = read_companies(folder / "companies.jsonl")
-    write_rows(folder / "headlines.jsonl", headlines((*patterns, *frames), companies, parts))
-    write_rows(folder / "contrasts.jsonl", contrasts(read_contrasts(folder), companies, parts))
-    shocks, outages = read_plan(folder)
-    rows = stream(patterns, companies, parts, shocks=shocks, outages=outages)
-    write_rows(folder / "stream.jsonl.gz", rows)
+    write(parser.parse_args().folder)
 
 
 if __name__ == "__main__":

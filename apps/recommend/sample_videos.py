@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,11 +35,24 @@ Video = dict[str, object]
 @dataclass(frozen=True)
 class Catalogue:
     """How many videos: the first `topics` of each category, each in `kept` of the category's first
-    `forms`. There are 36 topics and 14 forms of each."""
+    `forms`, and `at_most` so many of these, drawn. There are 36 topics and 14 forms of each."""
 
     topics: int = 10
     forms: int = 8
     kept: int = 5
+    at_most: int | None = None
+
+
+LARGEST = Catalogue(topics=36, forms=14, kept=12)
+MOST_VIDEOS = LARGEST.topics * LARGEST.kept * len(CATEGORY_ZH)
+
+
+def catalogue_of(videos: int) -> Catalogue:
+    """The shipped one for its 600, otherwise so many drawn from all that the parts give."""
+    default = Catalogue()
+    if videos == default.topics * default.kept * len(CATEGORY_ZH):
+        return default
+    return replace(LARGEST, at_most=videos)
 
 
 def videos(folder: Path, *, seed: int, catalogue: Catalogue = Catalogue()) -> list[Video]:
@@ -53,6 +66,9 @@ def videos(folder: Path, *, seed: int, catalogue: Catalogue = Catalogue()) -> li
     pairs = [
         pair for category in CATEGORY_ZH for pair in _pairs(topics, angles, category, catalogue)
     ]
+    if catalogue.at_most is not None and catalogue.at_most < len(pairs):
+        chosen = np.sort(rng.choice(len(pairs), size=catalogue.at_most, replace=False))
+        pairs = [pairs[place] for place in chosen]
     seconds = int((CLOSED - OPENED).total_seconds())
     moments = np.sort(rng.integers(0, seconds, size=len(pairs)))
     order = rng.permutation(len(pairs))

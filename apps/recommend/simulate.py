@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.recommend.sample_videos import CATEGORY_ZH, Video, videos
+from apps.recommend.sample_videos import CATEGORY_ZH, Catalogue, Video, videos
 from core.progress import say, track
 from core.rows import write_rows
 
@@ -234,22 +234,33 @@ def _page(
     return ranked[: min(PAGE, len(ranked))]
 
 
-def write(folder: Path, *, seed: int = SEED) -> None:
-    """Write the three files of `data/recommend`."""
-    items = videos(folder, seed=seed)
-    events = simulate(items, seed=seed, scale=Scale())
+def write(
+    folder: Path,
+    *,
+    parts: Path | None = None,
+    seed: int = SEED,
+    scale: Scale = Scale(),
+    catalogue: Catalogue = Catalogue(),
+) -> int:
+    """Write `items.jsonl`, `users.csv` and `events.csv.gz`; returns the number of events.
+
+    `parts` is the folder of `topics.tsv` and `angles.tsv`, the same one by default.
+    """
+    items = videos(parts or folder, seed=seed, catalogue=catalogue)
+    events = simulate(items, seed=seed, scale=scale)
     numbered = ({"event_id": f"e{n:05d}", **event} for n, event in enumerate(events, start=1))
+    folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "items.jsonl", items)
-    write_rows(folder / "users.csv", viewers(seed=seed))
-    say(f"{write_rows(folder / 'events.csv.gz', numbered)} events")
+    write_rows(folder / "users.csv", viewers(seed=seed, n=scale.viewers))
+    return write_rows(folder / "events.csv.gz", numbered)
 
 
-def viewers(*, seed: int) -> Iterator[dict[str, object]]:
+def viewers(*, seed: int, n: int = Scale().viewers) -> Iterator[dict[str, object]]:
     """The viewers' rows: an id and the language of their pages."""
     rng = np.random.default_rng([seed, 4])
-    for number in range(1, Scale().viewers + 1):
+    for number in range(1, n + 1):
         yield {"user_id": f"u{number:04d}", "language": "zh" if rng.random() < 0.35 else "en"}
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    say(f"{write(Path(sys.argv[1]))} events")
