@@ -22,7 +22,7 @@ from core.training.plan import Plan
 from core.training.text import train_text_model
 
 MODEL_NAME = "monitor"
-PLAN = Plan(epochs=4, batch_size=32, learning_rate=3e-4, max_length=64, seed=7)
+PLAN = Plan(epochs=2, batch_size=32, learning_rate=3e-4, max_length=64, seed=7)
 
 
 def train(settings: MonitorSettings, *, plan: Plan = PLAN) -> Manifest:

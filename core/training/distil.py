@@ -181,11 +181,13 @@ class Distillation:
             )
         return losses
 
-    def _spelled(self, ids: TokenIds, source: np.random.Generator) -> TokenIds:
-        share = self.plan.spelled_share
-        if not share:
-            return ids
-        return spelled_out(ids, self._lessons.spelled, source.random(len(ids)) < share)
+    def _disturbed(self, ids: TokenIds, source: np.random.Generator) -> TokenIds:
+        """The text with words spelled out and pieces left out at random."""
+        if share := self.plan.spelled_share:
+            ids = spelled_out(ids, self._lessons.spelled, source.random(len(ids)) < share)
+        if share := self.plan.left_out_share:
+            ids = thinned(ids, source.random(len(ids)) < share)
+        return ids
 
     def _batches(self) -> Iterator[tuple[list[TokenIds], NDArray[np.int64]]]:
         """Batches without end, the same ones for the same seed."""
@@ -197,7 +199,7 @@ class Distillation:
             source = np.random.default_rng([plan.seed, 0, chunk])
             drawn = source.choice(len(shares), size=DRAWN, p=shares)
             taught, english = drawn[replayed:], lessons.targets[drawn[:replayed]]
-            ids = [self._spelled(lessons.ids[row], source) for row in taught]
+            ids = [self._disturbed(lessons.ids[row], source) for row in taught]
             ids += [lessons.english[row] for row in english]
             targets = np.concatenate([lessons.targets[taught], english])
             # Texts of neighbouring lengths are mixed, so that batches are not of one length each.
@@ -217,6 +219,12 @@ def spelled_out(
     for number, one in zip(ids, chosen.tolist(), strict=True):
         found += spelled.get(number, (number,)) if one else (number,)
     return found
+
+
+def thinned(ids: TokenIds, chosen: NDArray[np.bool_]) -> TokenIds:
+    """The ids without those that are `chosen` (n,); the first, the last and one more stay."""
+    kept = [number for number, one in zip(ids[1:-1], chosen[1:-1].tolist(), strict=True) if not one]
+    return [ids[0], *(kept or ids[1:2]), ids[-1]]
 
 
 def rates(plan: DistilPlan, step: int) -> tuple[float, float]:

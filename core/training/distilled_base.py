@@ -119,7 +119,9 @@ def _taught(
     lessons = lessons_of(
         material, pieces, tokenizer, teacher, extended=extended, folder=work, device=device
     )
-    student, embeddings = _student(below, material, pieces, original)
+    student, embeddings = _student(
+        below, material, pieces, original, dropout=recipe.training.dropout
+    )
     run = Distillation(
         student,
         lessons,
@@ -187,10 +189,10 @@ def measure(
 
 
 def _student(
-    below: BaseModel, material: Material, pieces: Pieces, original: str
+    below: BaseModel, material: Material, pieces: Pieces, original: str, *, dropout: float
 ) -> tuple[HeadedEncoder, SplitEmbedding]:
     """The encoder with the new rows in place, and these rows."""
-    student = load_encoder(below, {}, dropout=0.0)
+    student = load_encoder(below, {}, dropout=dropout)
     known = student.transformer.get_parameter(WORD_EMBEDDINGS).detach()
     new = initial_rows(pieces, material.dictionary, base=original, rows=known.numpy())
     embeddings = SplitEmbedding(known, torch.from_numpy(new))

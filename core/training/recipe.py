@@ -65,9 +65,11 @@ class DistilPlan:
     to the teacher, and Chinese loses next to nothing (Wortsman et al. 2022, arXiv:2109.01903).
     `replay_share` of the texts are English ones. A word of a text is spelled out in its characters
     with the probability `spelled_share` (subword regularization, Kudo 2018, arXiv:1804.10959), so
-    that these learn too and words that are no pieces are understood. `similarity` weighs the
-    contrastive loss, `soft_similarity` the divergence of the student's similarities from the
-    teacher's, both over the batch's targets and `pool` others at the inverse temperature `scale`.
+    that these learn too and words that are no pieces are understood. A piece is left out with the
+    probability `left_out_share`, and the encoder has `dropout`, so that pairs are not learned by
+    heart. `similarity` weighs the contrastive loss, `soft_similarity` the divergence of the
+    student's similarities from the teacher's, both over the batch's targets and `pool` others at
+    the inverse temperature `scale`.
     """
 
     steps: int = 5000
@@ -77,6 +79,8 @@ class DistilPlan:
     encoder_rate: float = 2e-4
     replay_share: float = 0.2
     spelled_share: float = 0.0
+    left_out_share: float = 0.0
+    dropout: float = 0.0
     distance: float = 1.0
     similarity: float = 1.0
     soft_similarity: float = 1.0

@@ -20,7 +20,7 @@ from core.models.manifest import Manifest
 from core.models.registry import Registry
 from core.models.text_model import UNSUPPORTED, TextModel
 from core.models.tokens import TextTokenizer
-from core.training.distil import rates, right_one, spelled_out, translation_top_1
+from core.training.distil import rates, right_one, spelled_out, thinned, translation_top_1
 from core.training.distilled_base import DistilRequest, distil_base
 from core.training.encoder import load_encoder, tokenizer_file_of
 from core.training.examples import Examples, HeadExamples
@@ -47,6 +47,8 @@ steps = {steps}
 batch_tokens = 256
 rows_rate = 2e-2
 spelled_share = 0.2
+left_out_share = 0.05
+dropout = 0.05
 encoder_rate = 1e-3
 pool = 16
 warmup_steps = 2
@@ -222,6 +224,12 @@ def test_the_extended_base_is_not_extended_again(made: Path, tmp_path: Path) -> 
 def test_words_are_spelled_out_where_chosen() -> None:
     chosen = np.array([True, True, False, True])
     assert spelled_out([2, 7, 7, 3], {7: [5, 6]}, chosen) == [2, 5, 6, 7, 3]
+
+
+def test_a_thinned_text_keeps_its_ends_and_something_between() -> None:
+    chosen = np.array([True, True, False, True])
+    assert thinned([2, 7, 8, 3], chosen) == [2, 8, 3]
+    assert thinned([2, 7, 8, 3], np.ones(4, dtype=bool)) == [2, 7, 3]
 
 
 def test_rows_learn_alone_first_and_rates_fall_to_the_end() -> None:
