@@ -110,8 +110,9 @@ class Watch:
     def withdraw(self, contribution: Contribution) -> None:
         """A document turned out to be a copy of one published earlier."""
         self._add(contribution.company_id, hour_number(contribution.at), -bucket_of(contribution))
-        history = self._companies[contribution.company_id]
-        if _entry(contribution) in history.recent:
+        history = self._companies.get(contribution.company_id)
+        # A document that counted for nothing has left no trace of its company.
+        if history is not None and _entry(contribution) in history.recent:
             history.recent.remove(_entry(contribution))
 
     def measure(self, company_id: str, *, at: datetime) -> tuple[Measurement, ...]:

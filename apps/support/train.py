@@ -35,7 +35,7 @@ from core.training.examples import Examples, HeadExamples, TextPair
 from core.training.plan import Plan
 from core.training.text import train_text_model
 
-PLAN = Plan(epochs=2, batch_size=32, learning_rate=2e-4, head_learning_rate=5e-3, max_length=48)
+PLAN = Plan(epochs=4, batch_size=32, learning_rate=2e-4, head_learning_rate=5e-3, max_length=48)
 # Of this many wordings of an article one is held back, and so is this share of what is outside.
 HELD_BACK_EVERY = 4
 LICENCE = "Apache-2.0"

@@ -107,3 +107,11 @@ def test_the_stories_behind_a_measurement_are_the_heaviest_first() -> None:
 
 def test_a_company_never_seen_is_quiet() -> None:
     assert set(values(Watch(), SHOCK).values()) == {0.0}
+
+
+def test_a_passing_mention_of_an_unknown_company_can_be_withdrawn() -> None:
+    watch = watching(*usual())
+    before = values(watch, SHOCK)
+    watch.withdraw(Contribution("copy", "never-seen", SHOCK, 20, -0.9))
+    assert values(watch, SHOCK) == before
+    assert "never-seen" not in watch.companies()
