@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.commands import AsJson, deferred, emit, group
+from core.commands import AsJson, Home, core_settings, deferred, emit, group
 from core.errors import BadInput
 
 app = group("Sample content: simulate it in any size.")
@@ -27,7 +27,9 @@ def _root() -> None:
 @app.command()
 def simulate(
     what: Annotated[Simulated, typer.Argument(help="Whose content.")],
-    output: Annotated[Path, typer.Option(help="Folder that the files are written to.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Where to (default: simulated/ under --home).")
+    ] = None,
     documents: Annotated[int, typer.Option(min=1, help="monitor: documents of 90 days.")] = 30_000,
     videos: Annotated[int, typer.Option(min=1, help="recommend: videos.")] = 600,
     users: Annotated[int, typer.Option(min=1, help="recommend: viewers.")] = 1000,
@@ -35,19 +37,21 @@ def simulate(
     seed: Annotated[
         int, typer.Option(help="recommend: another one draws other events.")
     ] = 20260601,
+    home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a stream of news, or videos with viewers and their events, from the hand-written parts
     in `data`. The same numbers and seed give the same files."""
+    folder = output or core_settings(home).home / "simulated" / what
     if what is Simulated.MONITOR:
         made: dict[str, object] = {
             "documents": deferred("apps.monitor.simulate:write")(
-                output, parts=SAMPLES / "monitor", documents=documents
+                folder, parts=SAMPLES / "monitor", documents=documents
             )
         }
     else:
-        made = _videos(output, videos=videos, users=users, events=events, seed=seed)
-    emit({"folder": str(output)} | made, as_json=as_json)
+        made = _videos(folder, videos=videos, users=users, events=events, seed=seed)
+    emit({"folder": str(folder)} | made, as_json=as_json)
 
 
 def _videos(output: Path, *, videos: int, users: int, events: int, seed: int) -> dict[str, object]:
@@ -67,6 +71,6 @@ def _videos(output: Path, *, videos: int, users: int, events: int, seed: int) ->
     catalogue = deferred("apps.recommend.sample_videos:catalogue_of")(videos)
     scale = deferred("apps.recommend.simulate:Scale")(viewers=users, events=events)
     written = deferred("apps.recommend.simulate:write")(
-        output, parts=SAMPLES / "recommend", seed=seed, scale=scale, catalogue=catalogue
+        folder, parts=SAMPLES / "recommend", seed=seed, scale=scale, catalogue=catalogue
     )
     return {"videos": videos, "users": users, "events": written}

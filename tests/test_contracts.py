@@ -80,6 +80,7 @@ LATER = {
     "bench vectors",
 }
 BESIDE = {
+    "data simulate",
     "access key",
     "access keys",
     "access revoke",

@@ -87,7 +87,8 @@ def test_the_linear_method_leaves_the_encoder_alone(registry: Registry, tiny_bas
         base=str(tiny_base),
     )
     encoder = TextModel.load(registry.open(bare.version).path)
-    assert np.allclose(model.encode(["my order"]), encoder.encode(["my order"]), atol=1e-4)
+    # The two int8 graphs were evened out on different texts.
+    assert np.allclose(model.encode(["my order"]), encoder.encode(["my order"]), atol=2e-3)
     assert model.manifest.metrics["topic.accuracy"] > 0.7
 
 
