@@ -54,7 +54,7 @@ def simulate(
     emit({"folder": str(folder)} | made, as_json=as_json)
 
 
-def _videos(output: Path, *, videos: int, users: int, events: int, seed: int) -> dict[str, object]:
+def _videos(folder: Path, *, videos: int, users: int, events: int, seed: int) -> dict[str, object]:
     most = deferred("apps.recommend.sample_videos:MOST_VIDEOS")
     if videos > most:
         raise BadInput(
